@@ -1,0 +1,1 @@
+"""What the city promises: the API and its rules."""

@@ -1,0 +1,1 @@
+"""The ground: knows no slice and no business word."""

@@ -1,0 +1,201 @@
+"""Every knob of the house, read once from the environment (`DATABASE__POOL_SIZE=7`) and passed in."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Struct, field
+
+T = TypeVar("T", bound=Struct)
+
+
+class Database(Struct, frozen=True):
+    pool_size: int = 6
+    hot_pool_size: int = 4
+    statement_timeout_ms: int = 10_000
+    role: str = "khue_app"
+    """The role every connection of the application takes on; it has no UPDATE or DELETE on history."""
+
+
+class Server(Struct, frozen=True):
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    body_bytes_max: int = 256 * 1024
+    header_bytes_max: int = 16 * 1024
+    body_timeout_s: float = 20.0
+    drain_s: float = 20.0
+    requests_max: int = 400
+    """Requests under way at once in this process; past its lane's share of it a request is shed with 503."""
+    trusted_proxies: list[str] = []
+    """Addresses whose X-Forwarded-For is believed; empty: the peer's own address counts."""
+
+
+class Crypto(Struct, frozen=True):
+    keys: dict[str, str]
+    """Version → 32 bytes in base64; the last one encrypts, all decrypt."""
+    index_key: str
+    """32 bytes in base64: the key of the blind index. Changing it means re-indexing."""
+
+
+class Tokens(Struct, frozen=True):
+    signing_keys: str
+    """A private JWK set as JSON; the first key signs, all verify."""
+    issuer: str = "khue"
+    access_ttl_s: int = 600
+    refresh_ttl_days: int = 30
+    revocation_poll_s: float = 1.0
+
+
+class Oidc(Struct, frozen=True):
+    """One OpenID Connect provider, as the client sees it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+    acr_level_1: str = "LoA1"
+    acr_level_2: str = "LoA2"
+    claim_name: str = "HoVaTen"
+    claim_personal_number: str = "SoDinhDanh"
+    claim_birth_date: str = "NgayThangNamSinh"
+    clock_skew_s: int = 60
+
+
+class Sms(Struct, frozen=True):
+    url: str
+    sender: str = "KHUE"
+
+
+class Fcm(Struct, frozen=True):
+    credentials_file: str
+    """A service account as JSON. A stand-in's `token_uri` inside it leads the sign-in there."""
+    base_url: str = ""
+    """Empty: the real FCM. Otherwise the address of a stand-in."""
+    ca_file: str = ""
+    timeout_s: float = 10.0
+
+
+class Http(Struct, frozen=True):
+    timeout_s: float = 5.0
+    retries_max: int = 2
+    breaker_failures: int = 5
+    breaker_open_s: float = 10.0
+    ca_file: str = ""
+
+
+class Limits(Struct, frozen=True):
+    caller_per_minute: int = 1200
+    caller_burst: int = 200
+    """Tokens a caller may spend at once; also what nobody's address gets."""
+    local_share: int = 20
+    """Tokens one process takes from Redis at once, so that not every request asks it."""
+
+
+class Uploads(Struct, frozen=True):
+    folder: str = "uploads"
+    photo_bytes_max: int = 12 * 1024 * 1024
+    photo_pixels_max: int = 50_000_000
+
+
+class Log(Struct, frozen=True):
+    level: str = "INFO"
+    json: bool = True
+
+
+class Telemetry(Struct, frozen=True):
+    otlp_endpoint: str = ""
+    """Empty: traces are not exported."""
+    sample_ratio: float = 0.05
+
+
+class Workers(Struct, frozen=True):
+    urgent_jobs: int = 20
+    normal_jobs: int = 10
+    bulk_jobs: int = 4
+    poll_s: float = 0.1
+    sweep_s: float = 1.0
+    heartbeat_s: float = 1.0
+    dead_after_s: float = 4.0
+    """A worker not heard of for so long is dead, and what it was doing is handed to another."""
+    stop_s: float = 15.0
+    metrics_port: int = 0
+    """0: no metrics port."""
+
+
+class Settings(Struct, frozen=True):
+    database_url: str
+    redis_url: str
+    crypto: Crypto
+    tokens: Tokens
+    eid: Oidc
+    staff: Oidc
+    sms: Sms
+    fcm: Fcm
+    database: Database = field(default_factory=Database)
+    server: Server = field(default_factory=Server)
+    http: Http = field(default_factory=Http)
+    limits: Limits = field(default_factory=Limits)
+    uploads: Uploads = field(default_factory=Uploads)
+    log: Log = field(default_factory=Log)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    workers: Workers = field(default_factory=Workers)
+    timezone: str = "Asia/Ho_Chi_Minh"
+
+
+class SettingsWrong(Exception):
+    """The environment cannot make a city; the message says which variables and why."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises SettingsWrong naming every missing or malformed variable at once."""
+    faults: list[str] = []
+    settings = _read(Settings, environ, "", faults)
+    if faults or settings is None:
+        raise SettingsWrong("\n".join(faults))
+    return settings
+
+
+def names(kind: type[Struct] = Settings, prefix: str = "") -> list[str]:
+    """Every environment variable that `load` looks at, in order."""
+    found: list[str] = []
+    hints = get_type_hints(kind)
+    for name in kind.__struct_fields__:
+        path = f"{prefix}{name.upper()}"
+        if _is_struct(hints[name]):
+            found += names(hints[name], f"{path}__")
+        else:
+            found.append(path)
+    return found
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Struct)
+
+
+def _read(kind: type[T], environ: Mapping[str, str], prefix: str, faults: list[str]) -> T | None:
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind)
+    required = {f.name for f in msgspec.structs.fields(kind) if f.required}
+    before = len(faults)
+    for name in kind.__struct_fields__:
+        path = f"{prefix}{name.upper()}"
+        if _is_struct(hints[name]):
+            values[name] = _read(hints[name], environ, f"{path}__", faults)
+        elif path in environ:
+            values[name] = _value(environ[path], hints[name], path, faults)
+        elif name in required:
+            faults.append(f"{path} is not set and has no default.")
+    return kind(**values) if len(faults) == before else None
+
+
+def _value(text: str, hint: Any, path: str, faults: list[str]) -> Any:
+    try:
+        if hint is str:
+            return text
+        if hint in (int, float, bool):
+            return msgspec.convert(text, hint, strict=False)
+        return msgspec.json.decode(text, type=hint)
+    except msgspec.MsgspecError as wrong:
+        faults.append(f"{path} does not fit: {wrong}.")
+        return None
