@@ -83,6 +83,16 @@ def transaction_open() -> bool:
     return held is not None and held.open > 0
 
 
+def hold() -> None:
+    """A transaction begins in this scope."""
+    _scope().open += 1
+
+
+def release() -> None:
+    """A transaction of this scope is over."""
+    _scope().open -= 1
+
+
 def _scope() -> Held:
     held = _held.get()
     if held is None:
@@ -102,14 +112,13 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
         """One transaction: return commits, raise rolls back."""
-        held = _scope()
         async with self.sessions() as session:
-            held.open += 1
+            hold()
             try:
                 async with session.begin():
                     yield session
             finally:
-                held.open -= 1
+                release()
 
     async def close(self) -> None:
         await self.hot.close()

@@ -1,0 +1,90 @@
+"""Guards: they refuse by kind of caller and by act, before any transaction opens. Rows are refused in `visible_to`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+
+from app.core.errors import NotAllowed, SignInNeeded
+from app.core.house import House
+from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+TheCitizen = NamedDependency[Citizen]
+TheOfficer = NamedDependency[Officer]
+ThePartner = NamedDependency[Partner]
+TheCaller = NamedDependency[Principal]
+"""Declared by a handler as `me`: who its door let in."""
+
+
+def provide_me(request: Request[Any, Any, Any]) -> Any:
+    return request.user
+
+
+def house_of(connection: Connection) -> House:
+    return connection.app.state.house
+
+
+def door(audience: str) -> Guard:
+    """The guard of a door: who has no token for it stays out, and everybody has a rate."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        house = house_of(connection)
+        authorization = authorization_of(connection)
+        if not authorization:
+            await house.pace(connection.scope, address_of(connection))
+            raise SignInNeeded
+        principal = house.auth.check(authorization, audience)
+        connection.scope["user"] = principal
+        await house.pace(connection.scope, str(principal.id))
+
+    guard.__name__ = f"{audience}s_only"
+    return guard
+
+
+async def anyone(connection: Connection, _: BaseRouteHandler) -> None:
+    """The guard of the public door: everybody may come in, each address at its rate."""
+    address = address_of(connection)
+    connection.scope["user"] = Nobody(address=address)
+    await house_of(connection).pace(connection.scope, address)
+
+
+def needs(act: str) -> Guard:
+    """A guard for one handler: the officer's roles must allow this act."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        officer = connection.scope["user"]
+        if not isinstance(officer, Officer) or act not in officer.acts:
+            raise NotAllowed(act=act)
+
+    guard.__name__ = f"needs_{act}"
+    return guard
+
+
+def needs_level(level: int) -> Guard:
+    """A guard for one handler: the citizen's assurance level must reach this (NĐ 69/2024)."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        citizen = connection.scope["user"]
+        if not isinstance(citizen, Citizen) or citizen.level < level:
+            raise NotAllowed(act=f"level-{level}")
+
+    guard.__name__ = f"needs_level_{level}"
+    return guard
+
+
+def address_of(connection: Connection) -> str:
+    """The caller's network address, as the porch found it."""
+    return cast(dict[str, Any], connection.scope).get("khue.address", "")
+
+
+def authorization_of(connection: Connection) -> bytes:
+    for name, value in connection.scope["headers"]:
+        if name == b"authorization":
+            return value
+    return b""

@@ -1,0 +1,64 @@
+"""Keyset pages: a cursor is the sort key of the last row seen, so that a page costs the same wherever it stands."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Select, tuple_
+
+from app.core.errors import AppError, Text
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+PAGE_MAX = 100
+
+
+class BadCursor(AppError):
+    status, code = 400, "bad-cursor"
+    title = Text("Con trỏ trang không hợp lệ", "The page cursor is not valid")
+    detail = Text("Hãy dùng nguyên giá trị next của trang trước.", "Use the value `next` of the page before as it was.")
+
+
+class Page(Struct, Generic[T], frozen=True, kw_only=True):
+    """One page of a list; `next` is the cursor of the page after it, absent on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def after(
+    select: Select[Any], keys: Sequence[tuple[ColumnElement[Any], type]], cursor: str | None, *, descending: bool
+) -> Select[Any]:
+    """Order by `keys` (all in one direction, the last one unique) and start behind the cursor. Raises BadCursor."""
+    columns = [column for column, _ in keys]
+    ordered = select.order_by(*[column.desc() if descending else column.asc() for column in columns])
+    if not cursor:
+        return ordered
+    seen = _read(cursor, [kind for _, kind in keys])
+    row = tuple_(*columns)
+    return ordered.where(row < tuple(seen) if descending else row > tuple(seen))
+
+
+def page(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[Any]], convert: Callable[[Row], T]) -> Page[T]:
+    """Make a page of `limit` from up to `limit + 1` rows."""
+    more = len(rows) > limit
+    kept = rows[:limit]
+    return Page(items=[convert(row) for row in kept], next=cursor_of(key(kept[-1])) if more else None)
+
+
+def cursor_of(values: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(list(values))).rstrip(b"=").decode()
+
+
+def _read(cursor: str, kinds: Sequence[type]) -> list[Any]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        values = msgspec.json.decode(raw, type=list[Any])
+        if len(values) != len(kinds):
+            raise BadCursor
+        return [msgspec.convert(value, kind) for value, kind in zip(values, kinds, strict=True)]
+    except (ValueError, msgspec.MsgspecError) as wrong:
+        raise BadCursor from wrong

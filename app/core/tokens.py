@@ -1,0 +1,68 @@
+"""Access tokens: JWT signed ES256 (RFC 7515, RFC 7518), one audience a door; opaque secrets and their hashes."""
+
+import hashlib
+import secrets
+import time
+from typing import Any
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from app.core.settings import Tokens as TokenSettings
+
+
+class TokenRefused(Exception):
+    """The token is not ours, not for this door, or over; the message says which, for the log."""
+
+
+class Keys:
+    """The house's signing keys: the first signs, all verify."""
+
+    def __init__(self, settings: TokenSettings) -> None:
+        self._keys = KeySet.import_key_set(msgspec.json.decode(settings.signing_keys))
+        self._first = self._keys.keys[0]
+        self._issuer = settings.issuer
+        self._header = {"alg": "ES256", "typ": "at+jwt", "kid": self._first.kid}
+
+    def issue(self, claims: dict[str, Any], audience: str, ttl_s: int) -> str:
+        now = int(time.time())
+        return jwt.encode(
+            self._header,
+            {"iss": self._issuer, "aud": audience, "iat": now, "exp": now + ttl_s, **claims},
+            self._first,
+            algorithms=["ES256"],
+        )
+
+    def verify(self, token: str, audience: str) -> dict[str, Any]:
+        """The claims. Raises TokenRefused."""
+        try:
+            read = jwt.decode(token, self._keys, algorithms=["ES256"])
+        except (JoseError, ValueError) as wrong:
+            raise TokenRefused(type(wrong).__name__) from wrong
+        claims = read.claims
+        if read.header.get("typ") != "at+jwt" or claims.get("iss") != self._issuer:
+            raise TokenRefused("issuer")
+        if claims.get("aud") != audience:
+            raise WrongAudience("audience")
+        if not isinstance(claims.get("exp"), int) or claims["exp"] <= time.time():
+            raise TokenRefused("expired")
+        return claims
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [key.as_dict(private=False) for key in self._keys.keys]}
+
+
+class WrongAudience(TokenRefused):
+    """A good token, at another door."""
+
+
+def new_secret() -> str:
+    """256 bits, URL-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Enough for secrets of full entropy (RFC 6819 §5.1.4.1.3); not for codes or passwords."""
+    return hashlib.sha256(secret.encode()).digest()
