@@ -9,7 +9,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Request
+import msgspec
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Struct
 from sqlalchemy import LargeBinary, SmallInteger, func, insert, select
@@ -64,11 +65,24 @@ class IdempotencyKey(Base):
 
 
 class Answer(Struct, frozen=True):
-    """What was answered the first time."""
+    """What was answered the first time; `headers` are names and values in turn."""
 
     status: int
     headers: list[str]
     body: bytes
+
+    def response(self, *, replayed: bool = False) -> Response[Any]:
+        headers = dict(zip(self.headers[::2], self.headers[1::2], strict=True))
+        media_type = headers.pop("content-type", "application/json")
+        if replayed:
+            headers["idempotency-replayed"] = "true"
+        return Response(self.body, status_code=self.status, media_type=media_type, headers=headers)
+
+
+def answer_created(out: Struct, location: str, etag: str = "") -> Answer:
+    """201 with a JSON body, made before the effect is written so that it is kept with it."""
+    headers = ["location", location, "content-type", "application/json"]
+    return Answer(201, headers + (["etag", etag] if etag else []), msgspec.json.encode(out))
 
 
 class Replayed(Exception):
@@ -122,13 +136,12 @@ async def take(db: AsyncSession, claim: Claim) -> None:
         raise KeyInFlight
     kept = await db.get(IdempotencyKey, (claim.caller, claim.key))
     if kept is not None:
-        raise_again(claim, kept.input_hash, Answer(kept.status, kept.headers, kept.body))
+        raise again(claim, kept.input_hash, Answer(kept.status, kept.headers, kept.body))
 
 
-def raise_again(claim: Claim, input_hash: bytes, answer: Answer) -> None:
-    if input_hash != claim.input_hash:
-        raise KeyReused
-    raise Replayed(answer)
+def again(claim: Claim, input_hash: bytes, answer: Answer) -> Exception:
+    """What to raise for a key seen before: the first answer, or KeyReused for another input."""
+    return Replayed(answer) if input_hash == claim.input_hash else KeyReused()
 
 
 async def keep(db: AsyncSession, claim: Claim, answer: Answer) -> None:

@@ -37,7 +37,7 @@ def after(
     ordered = select.order_by(*[column.desc() if descending else column.asc() for column in columns])
     if not cursor:
         return ordered
-    seen = _read(cursor, [kind for _, kind in keys])
+    seen = read(cursor, [kind for _, kind in keys])
     row = tuple_(*columns)
     return ordered.where(row < tuple(seen) if descending else row > tuple(seen))
 
@@ -53,7 +53,7 @@ def cursor_of(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(list(values))).rstrip(b"=").decode()
 
 
-def _read(cursor: str, kinds: Sequence[type]) -> list[Any]:
+def read(cursor: str, kinds: Sequence[type]) -> list[Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         values = msgspec.json.decode(raw, type=list[Any])

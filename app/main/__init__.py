@@ -1,0 +1,1 @@
+"""The composition root: opens the house, hangs every handler on its door, serves."""

@@ -1,0 +1,70 @@
+"""The doors: audience = router = guard = OpenAPI document, said once, here."""
+
+from collections.abc import Sequence
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from app.accounts import routes as accounts
+from app.core import door, guards
+from app.core.guards import Guard
+from app.departments import routes as departments
+from app.notifications import routes as notifications
+from app.tickets import routes as tickets
+
+
+class Door(Struct, frozen=True):
+    """One audience and what it may ask for."""
+
+    audience: str
+    path: str
+    guard: Guard
+    handlers: Sequence[HTTPRouteHandler]
+    title: str
+
+
+DOORS = [
+    Door(
+        "public",
+        "/v1/public",
+        guards.anyone,
+        [*accounts.public, *departments.public, *tickets.public],
+        "Khuê: open to everybody",
+    ),
+    Door(
+        "citizen",
+        "/v1/citizen",
+        guards.door("citizen"),
+        [*accounts.citizen, *notifications.citizen, *tickets.citizen],
+        "Khuê: for residents",
+    ),
+    Door(
+        "officer",
+        "/v1/officer",
+        guards.door("officer"),
+        [*departments.officer, *tickets.officer],
+        "Khuê: for the city's officers",
+    ),
+    Door("partner", "/v1/partner", guards.door("partner"), [], "Khuê: for partner systems"),
+]
+
+
+def routers() -> list[Router]:
+    return [
+        Router(
+            one.path,
+            route_handlers=one.handlers,
+            guards=[one.guard],
+            middleware=[door.transactional],
+            dependencies={
+                "db": Provide(door.provide_db),
+                "once": Provide(door.provide_once),
+                "claim": Provide(door.provide_claim),
+                "me": Provide(guards.provide_me, sync_to_thread=False),
+            },
+            tags=[one.audience],
+        )
+        for one in DOORS
+    ]

@@ -1,0 +1,137 @@
+"""Pictures: checked by content, re-encoded, EXIF stripped (time and position kept apart), stored on disk before their row."""
+
+import asyncio
+import hashlib
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from PIL import ExifTags, Image, ImageOps
+
+from app.core import idempotency
+from app.core.db import Database
+from app.core.errors import AppError, Text
+from app.core.idempotency import Answer, Claim
+from app.core.ids import new_id
+from app.core.principals import Citizen, Officer
+from app.core.settings import Uploads
+from app.tickets.models import Photo
+from app.tickets.schemas import PhotoOut
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+SIDE_MAX = 2560
+
+
+class NotAPhoto(AppError):
+    status, code = 415, "not-a-photo"
+    title = Text("Không phải ảnh dùng được", "Not a usable photo")
+    detail = Text("Gửi ảnh JPEG, PNG hoặc WebP còn nguyên vẹn.", "Send an intact JPEG, PNG or WebP picture.")
+
+
+class PhotoTooLarge(AppError):
+    status, code = 413, "photo-too-large"
+    title = Text("Ảnh quá lớn", "The photo is too large")
+    detail = Text("Tối đa {pixels_max} điểm ảnh.", "At most {pixels_max} pixels.")
+
+
+class Picture(Struct, frozen=True):
+    """A received picture, ready to be stored."""
+
+    jpeg: bytes
+    sha256: bytes
+    width: int
+    height: int
+    taken_at: datetime | None
+    lat: float | None
+    lon: float | None
+
+
+async def receive(
+    database: Database, uploads: Uploads, who: Citizen | Officer, claim: Claim, body: bytes, location: str
+) -> Answer:
+    """Keep a picture. The decoding runs in a thread and the file is on disk before the transaction opens.
+
+    Raises NotAPhoto, PhotoTooLarge, and what a repeated key asks for.
+    """
+    picture = await asyncio.to_thread(decode, body, uploads.photo_pixels_max)
+    photo = Photo(
+        id=new_id(),
+        owner_id=who.id,
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+        size=len(picture.jpeg),
+        taken_at=picture.taken_at,
+        taken_lat=picture.lat,
+        taken_lon=picture.lon,
+        created_at=datetime.now(UTC),
+    )
+    out = msgspec.convert(photo, PhotoOut, from_attributes=True)
+    answer = idempotency.answer_created(out, f"{location}/{photo.id}")
+    await asyncio.to_thread(write, path_of(uploads, photo.id), picture.jpeg)
+    async with database.transaction() as db:
+        await idempotency.take(db, claim)
+        db.add(photo)
+        await idempotency.keep(db, claim, answer)
+    return answer
+
+
+def decode(body: bytes, pixels_max: int) -> Picture:
+    """Raises NotAPhoto for anything but a whole picture of a known format, PhotoTooLarge for a decompression bomb."""
+    try:
+        with Image.open(io.BytesIO(body), formats=FORMATS) as opened:
+            if opened.width * opened.height > pixels_max:
+                raise PhotoTooLarge(pixels_max=pixels_max)
+            exif = opened.getexif()
+            taken_at, position = _taken_at(exif), _position(exif)
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
+            upright.thumbnail((SIDE_MAX, SIDE_MAX))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError) as wrong:
+        raise NotAPhoto from wrong
+    out = io.BytesIO()
+    upright.save(out, "JPEG", quality=85, optimize=True)
+    lat, lon = position or (None, None)
+    return Picture(out.getvalue(), hashlib.sha256(body).digest(), upright.width, upright.height, taken_at, lat, lon)
+
+
+def path_of(uploads: Uploads, photo_id: UUID) -> Path:
+    """Spread by the random end of the id, so that no folder grows without bound."""
+    return Path(uploads.folder) / photo_id.hex[-2:] / f"{photo_id}.jpg"
+
+
+def write(path: Path, content: bytes) -> None:
+    """All of it or nothing, and on the disk before we answer for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
+def _taken_at(exif: Image.Exif) -> datetime | None:
+    said = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+    try:
+        return datetime.strptime(str(said), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC) if said else None
+    except ValueError:
+        return None
+
+
+def _position(exif: Image.Exif) -> tuple[float, float] | None:
+    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    try:
+        lat, lon = (_degrees(gps[tag]) for tag in (ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    south, west = gps.get(ExifTags.GPS.GPSLatitudeRef) == "S", gps.get(ExifTags.GPS.GPSLongitudeRef) == "W"
+    return (-lat if south else lat, -lon if west else lon)
+
+
+def _degrees(parts: tuple[float, float, float]) -> float:
+    degrees, minutes, seconds = (float(part) for part in parts)
+    return degrees + minutes / 60 + seconds / 3600

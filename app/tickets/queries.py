@@ -1,0 +1,143 @@
+"""Reads of tickets; every one starts at `visible_to(who)`, or at its raw twin on the hot paths."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, false, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import pages
+from app.core.batch import Batch
+from app.core.db import Database, Row
+from app.core.errors import AppError, Text
+from app.core.principals import Citizen, Officer, Principal
+from app.tickets import workflow
+from app.tickets.models import Photo, Ticket, TicketEvent, TicketPhoto
+from app.tickets.workflow import NoSuchTicket
+
+PHOTOS_SQL = """
+    array(SELECT photo_id FROM ticket_photo p WHERE p.ticket_id = t.id AND role = 'filed' ORDER BY photo_id) AS photo_ids,
+    array(SELECT photo_id FROM ticket_photo p WHERE p.ticket_id = t.id AND role = 'proof' ORDER BY photo_id) AS proof_ids
+"""
+
+OWN_SQL = f"""
+SELECT t.*, {PHOTOS_SQL}
+FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, citizen_id) JOIN ticket t USING (id, citizen_id)
+"""
+
+INBOX_SQL = f"""
+SELECT t.*, {PHOTOS_SQL} FROM ticket t
+WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
+    AND (due_at, id) > ($1::timestamptz, $2::uuid)
+ORDER BY due_at, id LIMIT $3
+"""
+
+
+class NoSuchPhoto(AppError):
+    status, code = 422, "no-such-photo"
+    title = Text("Không dùng được ảnh", "A photo cannot be used")
+    detail = Text(
+        "Có ảnh không tồn tại, không phải của bạn, hoặc đã dùng cho phản ánh khác.",
+        "A photo does not exist, is not yours, or belongs to a ticket already.",
+    )
+
+
+def visible_to(who: Principal) -> Select[tuple[Ticket]]:
+    """Where every read starts, so that no query can forget who asks."""
+    match who:
+        case Citizen():
+            return select(Ticket).where(Ticket.citizen_id == who.id)
+        case Officer() if workflow.SEE_ALL in who.acts:
+            return select(Ticket)
+        case Officer():
+            return select(Ticket).where(Ticket.department_code.in_(who.departments))
+        case _:
+            return select(Ticket).where(false())
+
+
+async def one(db: AsyncSession, who: Principal, ticket_id: UUID, *, lock: bool = False) -> Ticket:
+    """Raises NoSuchTicket for what is not there and for what `who` may not see."""
+    query = visible_to(who).where(Ticket.id == ticket_id)
+    found = await db.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise NoSuchTicket
+    return found
+
+
+async def own(db: AsyncSession, citizen: Citizen, cursor: str | None, limit: int) -> Sequence[Ticket]:
+    """The citizen's tickets, newest first."""
+    query = pages.after(visible_to(citizen), [(Ticket.id, UUID)], cursor, descending=True)
+    return (await db.scalars(query.limit(limit + 1))).all()
+
+
+async def events(db: AsyncSession, who: Principal, ticket_id: UUID) -> Sequence[TicketEvent]:
+    await one(db, who, ticket_id)
+    found = await db.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id))
+    return found.all()
+
+
+async def photos_of(db: AsyncSession, ticket_ids: Sequence[UUID]) -> dict[UUID, dict[str, list[UUID]]]:
+    """Photo ids by ticket and role."""
+    rows = await db.scalars(
+        select(TicketPhoto).where(TicketPhoto.ticket_id.in_(ticket_ids)).order_by(TicketPhoto.photo_id)
+    )
+    found: dict[UUID, dict[str, list[UUID]]] = {ticket_id: {"filed": [], "proof": []} for ticket_id in ticket_ids}
+    for row in rows:
+        found[row.ticket_id][row.role].append(row.photo_id)
+    return found
+
+
+async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Photo:
+    """A photo its owner took, or one of a ticket that `who` may see."""
+    seen = select(TicketPhoto.photo_id).where(TicketPhoto.ticket_id.in_(visible_to(who).with_only_columns(Ticket.id)))
+    found = await db.scalar(
+        select(Photo).where(
+            Photo.id == photo_id,
+            (Photo.owner_id == who.id) | Photo.id.in_(seen.where(TicketPhoto.photo_id == photo_id)),
+        )
+    )
+    if found is None:
+        raise NoSuchTicket
+    return found
+
+
+async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
+    """Raises NoSuchPhoto unless each is the owner's and still free; the unique index settles a race."""
+    free = await database.hot.fetchval(
+        "SELECT count(*) FROM photo WHERE id = ANY($1) AND owner_id = $2 AND NOT EXISTS"
+        " (SELECT FROM ticket_photo WHERE photo_id = photo.id)",
+        photo_ids,
+        owner_id,
+    )
+    if free != len(set(photo_ids)) or len(set(photo_ids)) != len(photo_ids):
+        raise NoSuchPhoto
+
+
+async def inbox(database: Database, officer: Officer, seen: tuple[datetime, UUID], limit: int) -> Sequence[Row]:
+    """Open tickets of the officer's units, the most urgent first: one statement, one index."""
+    if workflow.SEE_ALL in officer.acts:
+        return await database.hot.fetch(INBOX_SQL.format(visible="true"), *seen, limit + 1)
+    units = sorted(officer.departments)
+    visible = "department_code = $4" if len(units) == 1 else "department_code = ANY($4)"
+    return await database.hot.fetch(
+        INBOX_SQL.format(visible=visible), *seen, limit + 1, units[0] if len(units) == 1 else units
+    )
+
+
+class Reading:
+    """A citizen's own ticket by its id: what is asked while one statement runs is asked together in the next."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batch: Batch[tuple[UUID, UUID], Row] = Batch(self._read, most=128)
+
+    async def own(self, citizen: Citizen, ticket_id: UUID) -> Row:
+        """Raises NoSuchTicket."""
+        return await self._batch((ticket_id, citizen.id))
+
+    async def _read(self, asked: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:
+        distinct = list(dict.fromkeys(asked))
+        rows = await self._database.hot.fetch(OWN_SQL, [one[0] for one in distinct], [one[1] for one in distinct])
+        found = {(row["id"], row["citizen_id"]): row for row in rows}
+        return [found.get(one) or NoSuchTicket() for one in asked]
