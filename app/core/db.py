@@ -29,12 +29,16 @@ class Base(DeclarativeBase):
             "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
         }
     )
-    type_annotation_map = {  # noqa: RUF012
+    type_annotation_map = {
         datetime: TIMESTAMP(timezone=True),
         dict[str, Any]: JSONB,
         list[str]: JSONB,
         str: Text,
     }
+
+
+ROLE = "khue_app"
+"""The role every connection of the application takes on (migration 0001); it has no UPDATE or DELETE on history."""
 
 
 class Row(Protocol):
@@ -128,7 +132,7 @@ class Database:
 async def connect(settings: Settings) -> Database:
     """Open both pools. Raises what asyncpg raises if PostgreSQL does not answer."""
     options = {
-        "role": settings.database.role,
+        "role": ROLE,
         "timezone": "UTC",
         "statement_timeout": str(settings.database.statement_timeout_ms),
         "idle_in_transaction_session_timeout": "30000",
@@ -141,6 +145,7 @@ async def connect(settings: Settings) -> Database:
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=False,
+        hide_parameters=True,
         pool_recycle=1800,
         connect_args={"server_settings": options, "timeout": 5},
         json_serializer=_to_json,

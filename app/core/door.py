@@ -75,7 +75,10 @@ def transactional(app: ASGIApp) -> ASGIApp:
 
 
 class _Committing:
-    """Holds back the answer until the transaction is committed; an answer without one passes through."""
+    """Holds back the answer until the transaction is committed; an answer without one passes through.
+
+    To Litestar the answer has begun by then, so what a commit raises comes out wrapped; the porch unwraps and says it.
+    """
 
     def __init__(self, unit: Unit, send: Send) -> None:
         self._unit = unit

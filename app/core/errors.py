@@ -33,11 +33,13 @@ class AppError(Exception):
     code: ClassVar[str]
     title: ClassVar[Text]
     detail: ClassVar[Text | None] = None
+    retry_after_s: ClassVar[int] = 0
+    """When trying again makes sense; 0: not by waiting."""
 
     def __init__(self, *, headers: dict[str, str] | None = None, **params: Any) -> None:
         super().__init__(self.code)
         self.params = params
-        self.headers = headers or {}
+        self.headers = ({"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}) | (headers or {})
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -164,13 +166,13 @@ class NotAllowed(AppError):
 
 
 class Overloaded(AppError):
-    status, code = 503, "overloaded"
+    status, code, retry_after_s = 503, "overloaded", 1
     title = Text("Hệ thống đang quá tải", "The system is overloaded")
     detail = Text("Vui lòng thử lại sau ít giây.", "Please try again in a few seconds.")
 
 
 class ShuttingDown(AppError):
-    status, code = 503, "shutting-down"
+    status, code, retry_after_s = 503, "shutting-down", 2
     title = Text("Hệ thống đang khởi động lại", "The system is restarting")
     detail = Text("Vui lòng thử lại sau ít giây.", "Please try again in a few seconds.")
 
@@ -182,7 +184,7 @@ class TooManyRequests(AppError):
 
 
 class OutsideUnavailable(AppError):
-    status, code = 503, "outside-unavailable"
+    status, code, retry_after_s = 503, "outside-unavailable", 5
     title = Text("Hệ thống bên ngoài chưa trả lời", "An outside system does not answer")
     detail = Text(
         "{system} tạm thời không trả lời; vui lòng thử lại sau.", "{system} does not answer for now; please try again."
@@ -190,7 +192,7 @@ class OutsideUnavailable(AppError):
 
 
 class StorageUnavailable(AppError):
-    status, code = 503, "storage-unavailable"
+    status, code, retry_after_s = 503, "storage-unavailable", 2
     title = Text("Cơ sở dữ liệu tạm thời không trả lời", "The database does not answer for now")
     detail = Text("Chưa có gì bị mất; hãy gửi lại sau ít giây.", "Nothing was lost; send it again in a few seconds.")
 

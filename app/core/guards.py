@@ -10,15 +10,13 @@ from litestar.handlers import BaseRouteHandler
 
 from app.core.errors import NotAllowed, SignInNeeded
 from app.core.house import House
-from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
+from app.core.principals import Citizen, Nobody, Officer
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 TheCitizen = NamedDependency[Citizen]
 TheOfficer = NamedDependency[Officer]
-ThePartner = NamedDependency[Partner]
-TheCaller = NamedDependency[Principal]
 """Declared by a handler as `me`: who its door let in."""
 
 
@@ -41,7 +39,7 @@ def door(audience: str) -> Guard:
             raise SignInNeeded
         principal = house.auth.check(authorization, audience)
         connection.scope["user"] = principal
-        await house.pace(connection.scope, str(principal.id))
+        await house.pace(connection.scope, str(getattr(principal, "id", "")))
 
     guard.__name__ = f"{audience}s_only"
     return guard
@@ -54,6 +52,10 @@ async def anyone(connection: Connection, _: BaseRouteHandler) -> None:
     await house_of(connection).pace(connection.scope, address)
 
 
+async def open_to_all(_: Connection, __: BaseRouteHandler) -> None:
+    """The guard of the house's own pages (health, documents): nothing to protect, nothing to pace."""
+
+
 def needs(act: str) -> Guard:
     """A guard for one handler: the officer's roles must allow this act."""
 
@@ -63,18 +65,6 @@ def needs(act: str) -> Guard:
             raise NotAllowed(act=act)
 
     guard.__name__ = f"needs_{act}"
-    return guard
-
-
-def needs_level(level: int) -> Guard:
-    """A guard for one handler: the citizen's assurance level must reach this (NĐ 69/2024)."""
-
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
-        citizen = connection.scope["user"]
-        if not isinstance(citizen, Citizen) or citizen.level < level:
-            raise NotAllowed(act=f"level-{level}")
-
-    guard.__name__ = f"needs_level_{level}"
     return guard
 
 

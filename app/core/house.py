@@ -1,7 +1,9 @@
 """What one process holds open, made once by the composition root and reached through `app.state.house`."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
+from litestar.types import Scope
 from redis.asyncio import Redis
 
 from app.core.auth import Auth
@@ -12,14 +14,23 @@ from app.core.limits import Limits
 from app.core.settings import Settings
 from app.core.tokens import Keys
 
+RATE = "khue.rate"
+"""Where a request's scope keeps what its caller has spent, for the porch to say."""
+
 
 @dataclass(frozen=True)
 class House:
     settings: Settings
     database: Database
-    redis: "Redis[bytes]"
+    redis: Redis
     keys: Keys
     auth: Auth
     crypto: Crypto
     limits: Limits
     outbound: Outbound
+
+    async def pace(self, scope: Scope, key: str) -> None:
+        """Every caller has a rate. Raises TooManyRequests."""
+        spent = await self.limits.spend_shared(self.limits.caller, key)
+        cast(dict[str, Any], scope)[RATE] = spent
+        spent.check()

@@ -6,20 +6,21 @@ kept 24 hours at least, written in the transaction of the effect.
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Struct
-from sqlalchemy import LargeBinary, SmallInteger, func, insert, select
+from sqlalchemy import LargeBinary, SmallInteger, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base
 from app.core.errors import AppError, Text
 
+KEPT = timedelta(hours=48)
 KEPT_HEADERS = ("location", "etag", "content-type")
 
 
@@ -156,3 +157,8 @@ async def keep(db: AsyncSession, claim: Claim, answer: Answer) -> None:
             created_at=datetime.now(UTC),
         )
     )
+
+
+async def forget_old(db: AsyncSession) -> None:
+    """Keys are kept for `KEPT` at least."""
+    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < datetime.now(UTC) - KEPT))

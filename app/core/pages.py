@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.errors import AppError, Text
 
@@ -30,8 +31,12 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 def after(
-    select: Select[Any], keys: Sequence[tuple[ColumnElement[Any], type]], cursor: str | None, *, descending: bool
-) -> Select[Any]:
+    select: Any,
+    keys: Sequence[tuple[InstrumentedAttribute[Any], type]],
+    cursor: str | None,
+    *,
+    descending: bool,
+) -> Any:
     """Order by `keys` (all in one direction, the last one unique) and start behind the cursor. Raises BadCursor."""
     columns = [column for column, _ in keys]
     ordered = select.order_by(*[column.desc() if descending else column.asc() for column in columns])

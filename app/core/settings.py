@@ -13,8 +13,6 @@ class Database(Struct, frozen=True):
     pool_size: int = 6
     hot_pool_size: int = 4
     statement_timeout_ms: int = 10_000
-    role: str = "khue_app"
-    """The role every connection of the application takes on; it has no UPDATE or DELETE on history."""
 
 
 class Server(Struct, frozen=True):
@@ -27,6 +25,8 @@ class Server(Struct, frozen=True):
     drain_s: float = 20.0
     requests_max: int = 400
     """Requests under way at once in this process; past its lane's share of it a request is shed with 503."""
+    metrics_from: list[str] = field(default_factory=lambda: ["127.0.0.1", "::1"])
+    """Addresses that may read /metrics."""
     trusted_proxies: list[str] = []
     """Addresses whose X-Forwarded-For is believed; empty: the peer's own address counts."""
 
@@ -54,6 +54,8 @@ class Oidc(Struct, frozen=True):
     client_id: str
     client_secret: str
     redirect_uri: str
+    discovery_url: str = ""
+    """Where the provider answers, if that is not its issuer (the national portal's tokens name another host)."""
     acr_level_1: str = "LoA1"
     acr_level_2: str = "LoA2"
     claim_name: str = "HoVaTen"
@@ -88,6 +90,8 @@ class Limits(Struct, frozen=True):
     caller_per_minute: int = 1200
     caller_burst: int = 200
     """Tokens a caller may spend at once; also what nobody's address gets."""
+    codes_per_address: int = 30
+    """Phone codes one network address may ask for in ten minutes; residents behind one router share it."""
     local_share: int = 20
     """Tokens one process takes from Redis at once, so that not every request asks it."""
 
@@ -118,6 +122,8 @@ class Workers(Struct, frozen=True):
     heartbeat_s: float = 1.0
     dead_after_s: float = 4.0
     """A worker not heard of for so long is dead, and what it was doing is handed to another."""
+    lost_after_s: float = 6.0
+    """What was handed to Redis and not taken for so long is handed anew (Redis may have lost it)."""
     stop_s: float = 15.0
     metrics_port: int = 0
     """0: no metrics port."""
@@ -182,10 +188,10 @@ def _read(kind: type[T], environ: Mapping[str, str], prefix: str, faults: list[s
         path = f"{prefix}{name.upper()}"
         if _is_struct(hints[name]):
             values[name] = _read(hints[name], environ, f"{path}__", faults)
+        elif name in required and not environ.get(path):
+            faults.append(f"{path} is {'empty' if path in environ else 'not set'} and has no default.")
         elif path in environ:
             values[name] = _value(environ[path], hints[name], path, faults)
-        elif name in required:
-            faults.append(f"{path} is not set and has no default.")
     return kind(**values) if len(faults) == before else None
 
 

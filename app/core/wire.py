@@ -3,7 +3,6 @@
 import unicodedata
 from typing import Any, TypeVar
 
-import msgspec
 from litestar import Response
 from msgspec import Struct
 
@@ -12,17 +11,17 @@ from app.core.errors import AppError, Text
 T = TypeVar("T")
 
 
-class In(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class In(Struct, kw_only=True, forbid_unknown_fields=True):
     """What comes in: unknown fields are refused, text becomes NFC, NUL is refused."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if isinstance(value, str):
-                msgspec.structs.force_setattr(self, name, clean(value))
+                setattr(self, name, clean(value))
 
 
-class Out(Struct, frozen=True, kw_only=True):
+class Out(Struct, kw_only=True):
     """What goes out."""
 
 

@@ -1,0 +1,56 @@
+"""What must be remembered between the begin and the return of a sign-in at an OpenID provider; used once, ten minutes long."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import LargeBinary, delete
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+from app.core.oidc import Begun, SignInRefused
+from app.core.tokens import hash_secret
+
+TTL = timedelta(minutes=10)
+
+
+class SignIn(Base):
+    __tablename__ = "sign_in"
+
+    state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    provider: Mapped[str]
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    account_id: Mapped[UUID | None]
+    """Who was signed in already and wants to link the identity, if anybody."""
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+def remember(db: AsyncSession, provider: str, begun: Begun, account_id: UUID | None = None) -> None:
+    db.add(
+        SignIn(
+            state_hash=hash_secret(begun.state),
+            provider=provider,
+            nonce=begun.nonce,
+            verifier=begun.verifier,
+            account_id=account_id,
+            created_at=datetime.now(UTC),
+        )
+    )
+
+
+async def recall(db: AsyncSession, provider: str, state: str, account_id: UUID | None = None) -> Begun:
+    """Once only. Raises SignInRefused for a state we did not give out, to somebody else, or too long ago."""
+    found = await db.scalar(
+        delete(SignIn)
+        .where(SignIn.state_hash == hash_secret(state), SignIn.provider == provider)
+        .where(SignIn.account_id.is_not_distinct_from(account_id))
+        .returning(SignIn)
+    )
+    if found is None or found.created_at < datetime.now(UTC) - TTL:
+        raise SignInRefused(reason="state")
+    return Begun("", state, found.nonce, found.verifier)
+
+
+async def forget_old(db: AsyncSession) -> None:
+    await db.execute(delete(SignIn).where(SignIn.created_at < datetime.now(UTC) - TTL))
