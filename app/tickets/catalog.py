@@ -4,12 +4,15 @@ import asyncio
 from datetime import datetime, timedelta
 
 import msgspec
+import structlog
 from sqlalchemy import select
 
 from app.core.db import Database
 from app.departments.working_time import Calendar
 from app.tickets import models, workflow
 from app.tickets.workflow import Category, DeadlineRule, Kind, NoSuchCategory, Severity
+
+log = structlog.get_logger()
 
 MAX_AGE_S = 30.0
 
@@ -36,7 +39,10 @@ class Catalog:
         """Runs as long as the process: an edit by the city is in force everywhere within MAX_AGE_S."""
         while True:
             await asyncio.sleep(MAX_AGE_S)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception as wrong:
+                log.warning("catalog not refreshed", error=type(wrong).__name__)
 
     def categories(self) -> list[Category]:
         return sorted(self._categories.values(), key=lambda category: category.code)

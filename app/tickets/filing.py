@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
-from app.core import idempotency
+from app.core import idempotency, telemetry
 from app.core.batch import Batch
 from app.core.db import Database
+from app.core.errors import AppError, Conflict
 from app.core.idempotency import Answer, Claim, KeyInFlight
 from app.core.ids import new_id
 from app.core.principals import Citizen
@@ -25,11 +27,14 @@ from app.tickets.workflow import AlreadyFiled, Category, DeadlineRule, PlaceNeed
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing to misread aloud
 
+CODE_TRIES = 3
+"""A new code is taken once in a hundred thousand times; then another is drawn."""
+
 COLUMNS = {
     "caller": "text",
     "key": "text",
     "input_hash": "bytea",
-    "headers": "jsonb",
+    "headers": "text",
     "body": "bytea",
     "id": "uuid",
     "code": "text",
@@ -61,7 +66,7 @@ WITH input AS (
     AS input({", ".join(COLUMNS)})
 ), kept AS (
     INSERT INTO idempotency_key (caller, key, input_hash, status, headers, body, created_at)
-    SELECT caller, key, input_hash, 201, headers, body, at FROM input
+    SELECT caller, key, input_hash, 201, headers::jsonb, body, at FROM input
     ON CONFLICT DO NOTHING
     RETURNING caller, key
 ), fresh AS (
@@ -118,13 +123,26 @@ class Filing:
             raise KeyInFlight
         self._under_way.add(key)
         try:
-            if new.photo_ids:
-                await queries.check_photos(self._database, citizen.id, new.photo_ids)
-            return await self._batch(self._draft(citizen, new, claim))
-        except asyncpg.UniqueViolationError as wrong:
-            raise AlreadyFiled(id=str(new.id)) from wrong
+            return await self._file(citizen, new, claim)
+        except AppError as wrong:
+            seen = await self._seen_before(claim)  # what was filed is filed, whatever has changed since
+            raise seen or wrong from None
         finally:
             self._under_way.discard(key)
+
+    async def _file(self, citizen: Citizen, new: NewTicket, claim: Claim) -> Answer:
+        if new.photo_ids:
+            await queries.check_photos(self._database, citizen.id, new.photo_ids)
+        for _ in range(CODE_TRIES):
+            try:
+                return await self._batch(self._draft(citizen, new, claim))
+            except asyncpg.UniqueViolationError as wrong:
+                broken = getattr(wrong, "constraint_name", "")
+                if broken == "ticket_pkey":
+                    raise AlreadyFiled(id=str(new.id)) from wrong
+                if broken != "ticket_code_key":
+                    raise queries.PhotoUnusable from wrong
+        raise Conflict
 
     def _draft(self, citizen: Citizen, new: NewTicket, claim: Claim) -> Draft:
         now = datetime.now(UTC)
@@ -143,6 +161,7 @@ class Filing:
             address=new.address,
             place=place,
             unit=Named(code=department, name=self._directory.department(department).name_vi),
+            routed_by=routed_by,
             filed_at=now,
             due_at=due(self._directory.calendar, rule, now),
             attention=None,
@@ -154,7 +173,7 @@ class Filing:
             proof_ids=[],
             version=1,
         )
-        return self._row(citizen, out, rule, routed_by, claim)
+        return self._row(citizen, out, rule, claim)
 
     def _place(self, new: NewTicket) -> PlaceOut | None:
         if new.place is None:
@@ -180,14 +199,14 @@ class Filing:
         department = self._directory.area_unit(place.area.code, role)
         return department, f"category:{category.code} area:{place.area.code} unit:{role}"
 
-    def _row(self, citizen: Citizen, out: TicketOut, rule: DeadlineRule, routed_by: str, claim: Claim) -> Draft:
+    def _row(self, citizen: Citizen, out: TicketOut, rule: DeadlineRule, claim: Claim) -> Draft:
         answer = idempotency.answer_created(out, f"/v1/citizen/tickets/{out.id}", etag(out.version))
         place = out.place
         values: list[Any] = [
             claim.caller,
             claim.key,
             claim.input_hash,
-            answer.headers,
+            msgspec.json.encode(answer.headers).decode(),  # a list inside a list would be an array of two dimensions
             answer.body,
             out.id,
             out.code,
@@ -202,7 +221,7 @@ class Filing:
             place.area.code if place and place.area else None,
             place.approximate if place else False,
             out.unit.code,
-            routed_by,
+            out.routed_by,
             rule.code,
             out.filed_at,
             out.due_at,
@@ -210,7 +229,7 @@ class Filing:
             new_id(),
             new_id(),
             new_id(),
-            "",
+            telemetry.trace_parent(),
         ]
         return Draft(claim, values, out.photo_ids, answer)
 
@@ -220,18 +239,20 @@ class Filing:
         rows = await self._database.hot.fetch(FILE_SQL, *columns, [t for t, _ in pairs], [p for _, p in pairs])
         fresh = {(row["caller"], row["key"]) for row in rows}
         return [
-            draft.answer if (draft.claim.caller, draft.claim.key) in fresh else await self._seen_before(draft.claim)
+            draft.answer
+            if (draft.claim.caller, draft.claim.key) in fresh
+            else await self._seen_before(draft.claim) or KeyInFlight()  # whoever held it rolled back just now
             for draft in drafts
         ]
 
-    async def _seen_before(self, claim: Claim) -> Exception:
+    async def _seen_before(self, claim: Claim) -> Exception | None:
         row = await self._database.hot.fetchrow(
             "SELECT input_hash, status, headers, body FROM idempotency_key WHERE caller = $1 AND key = $2",
             claim.caller,
             claim.key,
         )
         if row is None:
-            return KeyInFlight()  # whoever held it rolled back just now
+            return None
         return idempotency.again(claim, row["input_hash"], Answer(row["status"], row["headers"], row["body"]))
 
 

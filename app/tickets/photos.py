@@ -4,17 +4,18 @@ import asyncio
 import hashlib
 import io
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 from PIL import ExifTags, Image, ImageOps
 
 from app.core import idempotency
-from app.core.db import Database
 from app.core.errors import AppError, Text
+from app.core.house import House
 from app.core.idempotency import Answer, Claim
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
@@ -50,14 +51,13 @@ class Picture(Struct, frozen=True):
     lon: float | None
 
 
-async def receive(
-    database: Database, uploads: Uploads, who: Citizen | Officer, claim: Claim, body: bytes, location: str
-) -> Answer:
+async def receive(house: House, who: Citizen | Officer, claim: Claim, body: bytes, location: str) -> Answer:
     """Keep a picture. The decoding runs in a thread and the file is on disk before the transaction opens.
 
     Raises NotAPhoto, PhotoTooLarge, and what a repeated key asks for.
     """
-    picture = await asyncio.to_thread(decode, body, uploads.photo_pixels_max)
+    database, uploads, timezone = house.database, house.settings.uploads, house.settings.timezone
+    picture = await asyncio.to_thread(decode, body, uploads.photo_pixels_max, ZoneInfo(timezone))
     photo = Photo(
         id=new_id(),
         owner_id=who.id,
@@ -80,14 +80,14 @@ async def receive(
     return answer
 
 
-def decode(body: bytes, pixels_max: int) -> Picture:
+def decode(body: bytes, pixels_max: int, zone: tzinfo) -> Picture:
     """Raises NotAPhoto for anything but a whole picture of a known format, PhotoTooLarge for a decompression bomb."""
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as opened:
             if opened.width * opened.height > pixels_max:
                 raise PhotoTooLarge(pixels_max=pixels_max)
             exif = opened.getexif()
-            taken_at, position = _taken_at(exif), _position(exif)
+            taken_at, position = _taken_at(exif, zone), _position(exif)
             upright = ImageOps.exif_transpose(opened).convert("RGB")
             upright.thumbnail((SIDE_MAX, SIDE_MAX))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError) as wrong:
@@ -114,10 +114,14 @@ def write(path: Path, content: bytes) -> None:
     part.rename(path)
 
 
-def _taken_at(exif: Image.Exif) -> datetime | None:
-    said = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+def _taken_at(exif: Image.Exif, zone: tzinfo) -> datetime | None:
+    """A camera writes its own clock; without an offset that is the city's."""
+    said = exif.get_ifd(ExifTags.IFD.Exif)
+    taken, offset = said.get(ExifTags.Base.DateTimeOriginal), said.get(ExifTags.Base.OffsetTimeOriginal)
     try:
-        return datetime.strptime(str(said), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC) if said else None
+        if taken and offset:
+            return datetime.strptime(f"{taken} {offset}", "%Y:%m:%d %H:%M:%S %z")
+        return datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone) if taken else None
     except ValueError:
         return None
 

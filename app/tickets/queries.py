@@ -35,7 +35,12 @@ ORDER BY due_at, id LIMIT $3
 
 
 class NoSuchPhoto(AppError):
-    status, code = 422, "no-such-photo"
+    status, code = 404, "no-such-photo"
+    title = Text("Không có ảnh này", "No such photo")
+
+
+class PhotoUnusable(AppError):
+    status, code = 422, "photo-unusable"
     title = Text("Không dùng được ảnh", "A photo cannot be used")
     detail = Text(
         "Có ảnh không tồn tại, không phải của bạn, hoặc đã dùng cho phản ánh khác.",
@@ -43,7 +48,7 @@ class NoSuchPhoto(AppError):
     )
 
 
-def visible_to(who: Principal) -> Select[tuple[Ticket]]:
+def visible_to(who: Principal) -> Select[Ticket]:
     """Where every read starts, so that no query can forget who asks."""
     match who:
         case Citizen():
@@ -89,7 +94,7 @@ async def photos_of(db: AsyncSession, ticket_ids: Sequence[UUID]) -> dict[UUID, 
 
 
 async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Photo:
-    """A photo its owner took, or one of a ticket that `who` may see."""
+    """A photo its owner took, or one of a ticket that `who` may see. Raises NoSuchPhoto."""
     seen = select(TicketPhoto.photo_id).where(TicketPhoto.ticket_id.in_(visible_to(who).with_only_columns(Ticket.id)))
     found = await db.scalar(
         select(Photo).where(
@@ -98,12 +103,12 @@ async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Pho
         )
     )
     if found is None:
-        raise NoSuchTicket
+        raise NoSuchPhoto
     return found
 
 
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
-    """Raises NoSuchPhoto unless each is the owner's and still free; the unique index settles a race."""
+    """Raises PhotoUnusable unless each is the owner's and still free; the unique index settles a race."""
     free = await database.hot.fetchval(
         "SELECT count(*) FROM photo WHERE id = ANY($1) AND owner_id = $2 AND NOT EXISTS"
         " (SELECT FROM ticket_photo WHERE photo_id = photo.id)",
@@ -111,7 +116,15 @@ async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[U
         owner_id,
     )
     if free != len(set(photo_ids)) or len(set(photo_ids)) != len(photo_ids):
-        raise NoSuchPhoto
+        raise PhotoUnusable
+
+
+async def check_free(db: AsyncSession, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
+    """The same inside a transaction."""
+    taken = select(TicketPhoto.photo_id).where(TicketPhoto.photo_id == Photo.id).exists()
+    free = set(await db.scalars(select(Photo.id).where(Photo.id.in_(photo_ids), Photo.owner_id == owner_id, ~taken)))
+    if free != set(photo_ids) or len(free) != len(photo_ids):
+        raise PhotoUnusable
 
 
 async def inbox(database: Database, officer: Officer, seen: tuple[datetime, UUID], limit: int) -> Sequence[Row]:

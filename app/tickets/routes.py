@@ -73,7 +73,7 @@ async def upload_photo(
     body: RawBody, me: TheCitizen, claim: NamedDependency[Claim], house: TheHouse
 ) -> Response[PhotoOut]:
     """Upload one picture (JPEG, PNG or WebP as the request body) to name in a ticket afterwards. EXIF is stripped."""
-    kept = await photos.receive(house.database, house.settings.uploads, me, claim, body, "/v1/citizen/photos")
+    kept = await photos.receive(house, me, claim, body, "/v1/citizen/photos")
     return kept.response()
 
 
@@ -82,7 +82,7 @@ async def upload_proof(
     body: RawBody, me: TheOfficer, claim: NamedDependency[Claim], house: TheHouse
 ) -> Response[PhotoOut]:
     """Upload one picture that proves a fix, to name in an answer afterwards. EXIF is stripped."""
-    kept = await photos.receive(house.database, house.settings.uploads, me, claim, body, "/v1/officer/photos")
+    kept = await photos.receive(house, me, claim, body, "/v1/officer/photos")
     return kept.response()
 
 
@@ -215,12 +215,13 @@ async def answer_ticket(
     db: Db,
     once: Once,
     views: TheViews,
+    directory: TheDirectory,
     if_match: IfMatch = None,
 ) -> Response[TicketOut]:
     """Answer a ticket; a field ticket with at least one photo of the result."""
     ticket = await queries.one(db, me, ticket_id, lock=True)
     wire.check_if_match(if_match, wire.etag(ticket.version))
-    answered = await service.answer(db, me, ticket, data)
+    answered = await service.answer(db, me, ticket, data, directory)
     return await _shown(db, views, answered, "/v1/officer/tickets")
 
 

@@ -74,6 +74,8 @@ class TicketOut(Out):
     address: str
     place: PlaceOut | None
     unit: Named
+    routed_by: str
+    """Why this unit: the rule, e.g. `category:GT-OGM unit:SO-XD` or `category:MT-RAC area:00004 unit:committee`."""
     filed_at: datetime
     due_at: datetime
     attention: Attention | None

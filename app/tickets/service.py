@@ -12,7 +12,7 @@ from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
 from app.departments.directory import Directory
 from app.notifications import service as notifications
-from app.tickets import workflow
+from app.tickets import queries, workflow
 from app.tickets.catalog import Catalog, due
 from app.tickets.models import Ticket, TicketEvent, TicketPhoto
 from app.tickets.schemas import Answer, Move, NewRating
@@ -33,14 +33,18 @@ async def move(
         ticket.reject_code = _reason(move, catalog)
     if move.to == Status.ACCEPTED:
         _start_resolution(db, ticket, directory, catalog)
-    await _tell(db, ticket)
+    await _tell(db, ticket, directory)
     return ticket
 
 
-async def answer(db: AsyncSession, officer: Officer, ticket: Ticket, answer: Answer) -> Ticket:
-    """Answer a locked ticket; a field ticket shows its proof. Raises MoveRefused, NotAllowed, ProofMissing."""
+async def answer(db: AsyncSession, officer: Officer, ticket: Ticket, answer: Answer, directory: Directory) -> Ticket:
+    """Answer a locked ticket; a field ticket shows its proof.
+
+    Raises MoveRefused, NotAllowed, ProofMissing, PhotoUnusable.
+    """
     if ticket.kind == Kind.FIELD and not answer.photo_ids:
         raise ProofMissing
+    await queries.check_free(db, officer.id, answer.photo_ids)
     _step(db, officer, ticket, Status.ANSWERED, answer.text)
     ticket.answer, ticket.answered_at, ticket.attention = answer.text, datetime.now(UTC), None
     if answer.photo_ids:
@@ -48,7 +52,7 @@ async def answer(db: AsyncSession, officer: Officer, ticket: Ticket, answer: Ans
             insert(TicketPhoto),
             [{"ticket_id": ticket.id, "photo_id": photo, "role": "proof"} for photo in answer.photo_ids],
         )
-    await _tell(db, ticket)
+    await _tell(db, ticket, directory)
     return ticket
 
 
@@ -62,10 +66,10 @@ async def rate(db: AsyncSession, citizen: Citizen, ticket: Ticket, rating: NewRa
     return ticket
 
 
-async def tell_filed(db: AsyncSession, ticket_id: UUID) -> None:
+async def tell_filed(db: AsyncSession, ticket_id: UUID, directory: Directory) -> None:
     """Confirm to the citizen what was filed, with its unit and deadline. May run twice."""
     ticket = await db.get_one(Ticket, ticket_id)
-    await _tell(db, ticket)
+    await _tell(db, ticket, directory, Status.FILED)
 
 
 async def watch(db: AsyncSession, ticket_id: UUID, stage: str) -> None:
@@ -128,14 +132,17 @@ def _start_resolution(db: AsyncSession, ticket: Ticket, directory: Directory, ca
     )
 
 
-async def _tell(db: AsyncSession, ticket: Ticket) -> None:
-    notifications.tell(
+async def _tell(db: AsyncSession, ticket: Ticket, directory: Directory, status: str = "") -> None:
+    """Each status is told once."""
+    said = status or ticket.status
+    await notifications.tell(
         db,
         ticket.citizen_id,
-        f"ticket-{ticket.status.replace('_', '-')}",
+        f"ticket-{said.replace('_', '-')}",
         subject_kind="ticket",
         subject_id=ticket.id,
+        once=said,
         code=ticket.code,
         due_at=ticket.due_at.isoformat(),
-        department=ticket.department_code,
+        unit=directory.department(ticket.department_code).name_vi,
     )

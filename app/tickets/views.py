@@ -57,6 +57,7 @@ class Views:
             address=row["address"],
             place=self._place(row),
             unit=Named(code=row["department_code"], name=self._directory.department(row["department_code"]).name_vi),
+            routed_by=row["routed_by"],
             filed_at=row["filed_at"],
             due_at=row["due_at"],
             attention=Attention(row["attention"]) if row["attention"] else None,

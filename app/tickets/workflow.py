@@ -150,7 +150,7 @@ class DeadlineRule(Struct, frozen=True):
 
 
 def deadline_rule(rules: list[DeadlineRule], kind: Kind, severity: Severity, stage: str) -> DeadlineRule | None:
-    """The closest rule: this kind and severity before `any`; procedure rules serve the kinds that have none."""
+    """The closest rule: this kind's before the field's, this severity's before `any`."""
     fitting = [rule for rule in rules if rule.stage == stage and rule.severity in (severity, "any")]
     for wanted in (kind, Kind.FIELD):
         found = [rule for rule in fitting if rule.kind == wanted]

@@ -1,0 +1,1 @@
+"""Who the residents are: sign-in, sessions, devices, profile."""

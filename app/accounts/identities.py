@@ -1,0 +1,131 @@
+"""Sign-in by the national eID (NĐ 69/2024): a person is (`iss`, `sub`); the personal number stands encrypted beside it."""
+
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import rules, service
+from app.accounts.models import Account
+from app.accounts.rules import NUMBER, BadIdentity, IdentityTaken
+from app.accounts.schemas import Returned
+from app.core import audit, sessions, sign_ins
+from app.core.crypto import Crypto
+from app.core.house import House
+from app.core.ids import new_id
+from app.core.oidc import Begun, OidcClient
+from app.core.principals import Citizen
+from app.core.sessions import TokensOut
+from app.core.settings import Oidc
+
+PROVIDER = "eid"
+
+
+class Identity(Struct, frozen=True):
+    """What the provider vouches for."""
+
+    issuer: str
+    subject: str
+    level: int
+    full_name: str
+    number: str
+    birth_date: date | None
+
+
+async def begin(house: House, eid: OidcClient, level: int, account_id: UUID | None = None) -> Begun:
+    """Start a sign-in that asks for a level; with `account_id`, a link to that account."""
+    settings = house.settings.eid
+    begun = await eid.begin(settings.acr_level_2 if level == 2 else settings.acr_level_1)
+    async with house.database.transaction() as db:
+        sign_ins.remember(db, PROVIDER, begun, account_id)
+    return begun
+
+
+async def sign_in(house: House, eid: OidcClient, returned: Returned) -> TokensOut:
+    """Open a session at the level proved. Raises SignInRefused, BadIdentity."""
+    identity = await _ask(house, eid, returned, None)
+    async with house.database.transaction() as db:
+        account = await _find(db, house.crypto, identity) or _new(identity)
+        db.add(account)
+        _take_over(account, identity, house.crypto)
+        await db.flush()
+        facts = {"level": identity.level}
+        opened = sessions.open_session(db, house, "citizen", account.id, facts, returned.device_name)
+        principal = Citizen(account.id, opened.session.id, identity.level)
+        audit.record(db, principal, "eid.signed-in", "account", account.id, account_id=account.id)
+    return sessions.tokens_of(house, principal, opened)
+
+
+async def link(house: House, eid: OidcClient, citizen: Citizen, returned: Returned) -> TokensOut:
+    """Tie the identity to the citizen's own account and raise this session to its level.
+
+    Raises IdentityTaken when another account has it.
+    """
+    identity = await _ask(house, eid, returned, citizen.id)
+    async with house.database.transaction() as db:
+        account = await db.get_one(Account, citizen.id, with_for_update=True)
+        holder = await _find(db, house.crypto, identity)
+        other = account.eid_subject is not None and (account.eid_issuer, account.eid_subject) != _person(identity)
+        if other or (holder is not None and holder.id != account.id):
+            raise IdentityTaken
+        _take_over(account, identity, house.crypto)
+        facts = {"level": identity.level}
+        opened = sessions.open_session(db, house, "citizen", account.id, facts, returned.device_name)
+        await service.move_devices(db, citizen.session_id, opened.session.id)
+        await sessions.end(db, house, [citizen.session_id])
+        audit.record(db, citizen, "eid.linked", "account", account.id, account_id=account.id)
+    return sessions.tokens_of(house, Citizen(account.id, opened.session.id, identity.level), opened)
+
+
+def read(claims: dict[str, Any], settings: Oidc) -> Identity:
+    """The provider's claims, checked (names of the claims are settings). Raises BadIdentity."""
+    levels = {settings.acr_level_1: 1, settings.acr_level_2: 2}
+    level = levels.get(str(claims.get("acr", "")))
+    name = unicodedata.normalize("NFC", str(claims.get(settings.claim_name, ""))).strip()
+    if level is None or not name or len(name) > 100:
+        raise BadIdentity(what="acr" if level is None else "name")
+    born = rules.parse_birth_date(str(claims.get(settings.claim_birth_date, "")))
+    number = rules.check_personal_number(str(claims.get(settings.claim_personal_number, "")), born)
+    return Identity(str(claims["iss"]), str(claims["sub"]), level, name, number, born)
+
+
+async def _ask(house: House, eid: OidcClient, returned: Returned, account_id: UUID | None) -> Identity:
+    async with house.database.transaction() as db:
+        begun = await sign_ins.recall(db, PROVIDER, returned.state, account_id)
+    return read(await eid.finish(returned.code, begun), house.settings.eid)
+
+
+async def _find(db: AsyncSession, crypto: Crypto, identity: Identity) -> Account | None:
+    """By the subject, else by the personal number (a new provider, the same person)."""
+    person = (Account.eid_issuer == identity.issuer) & (Account.eid_subject == identity.subject)
+    number = Account.number_index == crypto.index(NUMBER, identity.number)
+    found = await db.scalars(select(Account).where(or_(person, number)).with_for_update().limit(2))
+    accounts = found.all()
+    if len(accounts) > 1:
+        raise IdentityTaken
+    return accounts[0] if accounts else None
+
+
+def _new(identity: Identity) -> Account:
+    return Account(
+        id=new_id(), full_name=identity.full_name, level=0, language="vi", created_at=datetime.now(UTC), version=0
+    )
+
+
+def _take_over(account: Account, identity: Identity, crypto: Crypto) -> None:
+    """What the state says of a person goes before what the person typed."""
+    account.eid_issuer, account.eid_subject = _person(identity)
+    index = crypto.index(NUMBER, identity.number)
+    if account.number_index != index:
+        account.number_index, account.number_sealed = index, crypto.encrypt(NUMBER, identity.number)
+    account.full_name, account.birth_date = identity.full_name, identity.birth_date
+    account.level = max(account.level, identity.level)
+    account.version += 1
+
+
+def _person(identity: Identity) -> tuple[str, str]:
+    return identity.issuer, identity.subject

@@ -1,0 +1,70 @@
+"""The tables of accounts. Phone and personal numbers are sealed, found by blind index only."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+
+class Account(Base):
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint("level BETWEEN 0 AND 2", name="level"),
+        CheckConstraint("(phone_sealed IS NULL) = (phone_index IS NULL)", name="phone"),
+        CheckConstraint("(number_sealed IS NULL) = (number_index IS NULL)", name="number"),
+        CheckConstraint("phone_index IS NOT NULL OR eid_subject IS NOT NULL", name="reachable"),
+        CheckConstraint("language IN ('vi', 'en')", name="language"),
+        UniqueConstraint("eid_issuer", "eid_subject"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    eid_issuer: Mapped[str | None]
+    eid_subject: Mapped[str | None]
+    number_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    number_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    full_name: Mapped[str]
+    birth_date: Mapped[date | None]
+    level: Mapped[int] = mapped_column(SmallInteger)
+    """The highest assurance level ever proved; a session has its own."""
+    language: Mapped[str]
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class PhoneCode(Base):
+    """A code sent to a phone. The number and the code are sealed for the sender and wiped when they have been used."""
+
+    __tablename__ = "phone_code"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    phone_index: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code_index: Mapped[bytes] = mapped_column(LargeBinary)
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    language: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Device(Base):
+    """A phone that rings: where pushes of an account go."""
+
+    __tablename__ = "device"
+    __table_args__ = (CheckConstraint("kind IN ('token', 'fid')", name="kind"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"), index=True)
+    kind: Mapped[str]
+    """What FCM knows the phone by: a registration token, or a Firebase installation id."""
+    value: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    platform: Mapped[str]
+    created_at: Mapped[datetime]

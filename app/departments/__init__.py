@@ -1,0 +1,1 @@
+"""Who serves the city: areas, units, officers and their roles, working time."""

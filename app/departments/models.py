@@ -1,0 +1,142 @@
+"""The tables of areas, units, officers, roles and working time. What changes by decree has dates and a successor."""
+
+from datetime import date, datetime, time
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+
+class Area(Base):
+    """A ward (phường) or commune (xã)."""
+
+    __tablename__ = "area"
+    __table_args__ = (
+        CheckConstraint("kind IN ('phuong', 'xa')", name="kind"),
+        Index("area_search_idx", "search_key", postgresql_using="gin", postgresql_ops={"search_key": "gin_trgm_ops"}),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    full_name: Mapped[str]
+    name_en: Mapped[str]
+    kind: Mapped[str]
+    lat: Mapped[float]
+    lon: Mapped[float]
+    search_key: Mapped[str]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+
+class AreaPoint(Base):
+    """A point known to lie in an area; without boundaries, the nearest one guesses the area."""
+
+    __tablename__ = "area_point"
+
+    area_code: Mapped[str] = mapped_column(ForeignKey("area.code"), primary_key=True)
+    lat: Mapped[float] = mapped_column(primary_key=True)
+    lon: Mapped[float] = mapped_column(primary_key=True)
+
+
+class OldArea(Base):
+    """An area before 2025-07-01 and what it became; a split one has several successors."""
+
+    __tablename__ = "old_area"
+    __table_args__ = (
+        Index(
+            "old_area_search_idx", "search_key", postgresql_using="gin", postgresql_ops={"search_key": "gin_trgm_ops"}
+        ),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    area_code: Mapped[str] = mapped_column(ForeignKey("area.code"), primary_key=True)
+    full_name: Mapped[str]
+    district: Mapped[str]
+    is_split: Mapped[bool]
+    is_default: Mapped[bool]
+    search_key: Mapped[str]
+
+
+class Department(Base):
+    __tablename__ = "department"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name_vi: Mapped[str]
+    name_en: Mapped[str]
+    short_name: Mapped[str]
+    kind: Mapped[str]
+    parent_code: Mapped[str | None] = mapped_column(ForeignKey("department.code"))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("area.code"))
+    hotline: Mapped[str]
+    source: Mapped[str]
+    confidence: Mapped[str]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    successor_code: Mapped[str | None] = mapped_column(ForeignKey("department.code"))
+
+
+class Role(Base):
+    __tablename__ = "role"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name_vi: Mapped[str]
+    name_en: Mapped[str]
+
+
+class RoleAct(Base):
+    """What a role may do; the acts themselves are named in the slices' rules."""
+
+    __tablename__ = "role_act"
+
+    role_code: Mapped[str] = mapped_column(ForeignKey("role.code"), primary_key=True)
+    act: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Officer(Base):
+    """A member of staff: a subject of the city's own identity provider."""
+
+    __tablename__ = "officer"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    full_name: Mapped[str]
+    active: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class OfficerRole(Base):
+    __tablename__ = "officer_role"
+
+    officer_id: Mapped[UUID] = mapped_column(ForeignKey("officer.id"), primary_key=True)
+    role_code: Mapped[str] = mapped_column(ForeignKey("role.code"), primary_key=True)
+    department_code: Mapped[str] = mapped_column(ForeignKey("department.code"), primary_key=True)
+
+
+class WorkingHours(Base):
+    __tablename__ = "working_hours"
+    __table_args__ = (
+        CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
+        CheckConstraint("starts < ends", name="order"),
+    )
+
+    weekday: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    """0 = Monday."""
+    starts: Mapped[time] = mapped_column(primary_key=True)
+    ends: Mapped[time]
+    source: Mapped[str]
+    confidence: Mapped[str]
+
+
+class SpecialDay(Base):
+    """A public holiday, or a day of rest that is worked instead of another."""
+
+    __tablename__ = "special_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    working: Mapped[bool]
+    name: Mapped[str]
+    source: Mapped[str]

@@ -1,0 +1,31 @@
+"""How a message reads: templates with named values, times on the city's clock. Pure."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.core.jobs import Lane, declare
+
+PUSH_JOB = declare("push", Lane.URGENT, timeout_s=60)
+
+PUSH_BODY_MAX = 240
+"""What a phone shows without unfolding."""
+
+
+def fill(template: str, params: dict[str, Any], language: str, timezone: str) -> str:
+    """Put the values in; a name ending in `_at` is a moment. An unknown name stays visible."""
+    spoken = {
+        name: _moment(str(value), language, timezone) if name.endswith("_at") else value
+        for name, value in params.items()
+    }
+    return template.format_map(_Open(spoken))
+
+
+class _Open(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return f"{{{key}}}"
+
+
+def _moment(text: str, language: str, timezone: str) -> str:
+    local = datetime.fromisoformat(text).astimezone(ZoneInfo(timezone))
+    return f"{local:%H:%M} ngày {local:%d/%m/%Y}" if language == "vi" else f"{local:%H:%M} on {local:%d %b %Y}"
