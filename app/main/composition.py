@@ -1,35 +1,36 @@
 """Puts the application together: doors, the one renderer of errors, the pages of the house, and the porch before it all."""
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, cast
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from litestar.types import Scope
 
 from app.core.house import House
 from app.core.jobs import Lane
+from app.core.oidc import OidcClient
 from app.core.porch import Porch
 from app.departments.directory import Directory
 from app.main import problems, system
-from app.main.doors import routers
+from app.main.doors import provide_shared, routers
+from app.tickets.catalog import Catalog
 from app.tickets.filing import Filing
-from app.tickets.reading import Reading
+from app.tickets.queries import Reading
+from app.tickets.views import Views
 
-VERSION = "0.1.0"
-UPLOAD_PATHS = ("/v1/citizen/photos", "/v1/officer/photos")
+UPLOAD_PATHS: tuple[str, ...] = ("/v1/citizen/photos", "/v1/officer/photos")
 
 
-def build(house: House | None, **shared: Any) -> Litestar:
-    """The Litestar application. Without a house it can describe itself (OpenAPI, doors), not serve."""
+def build(house: House, **shared: Any) -> Litestar:
+    """The Litestar application on an open house."""
     return Litestar(
-        route_handlers=[*routers(), *system.handlers],
-        dependencies={
-            name: Provide(_always(thing), sync_to_thread=False) for name, thing in (shared | {"house": house}).items()
-        },
+        route_handlers=[*routers(), system.router],
+        dependencies=provide_shared(shared | {"house": house}),
         exception_handlers={Exception: problems.render},
-        openapi_config=OpenAPIConfig(title="Khuê", version=VERSION, path="/openapi"),
+        openapi_config=None,
         state=State({"house": house}),
         request_max_body_size=None,
         logging_config=None,
@@ -37,30 +38,38 @@ def build(house: House | None, **shared: Any) -> Litestar:
     )
 
 
-async def create_app(house: House) -> Porch:
-    """The whole ASGI application on an open house."""
-    directory = Directory(house.database)
-    await directory.refresh()
-    app = build(
-        house,
-        directory=directory,
-        filing=Filing(house.database, directory),
-        reading=Reading(house.database),
-    )
-    caps = dict.fromkeys(UPLOAD_PATHS, house.settings.uploads.photo_bytes_max + 64 * 1024)
-    return Porch(app, house.settings, body_caps=caps, lane_of=lane_of)
+@asynccontextmanager
+async def create_app(house: House) -> AsyncGenerator[Porch]:
+    """The whole ASGI application on an open house, with the snapshots it keeps fresh."""
+    async with AsyncExitStack() as stack:
+        directory = Directory(house.database, house.settings.timezone)
+        catalog = Catalog(house.database)
+        for snapshot in (directory, catalog):
+            await snapshot.refresh()
+            fresh = asyncio.create_task(snapshot.keep_fresh())
+            stack.callback(fresh.cancel)
+        app = build(
+            house,
+            directory=directory,
+            catalog=catalog,
+            filing=Filing(house.database, directory, catalog),
+            reading=Reading(house.database),
+            views=Views(directory, catalog),
+            staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
+            eid=OidcClient("national eID", house.settings.eid, house.outbound),
+        )
+        cap = house.settings.uploads.photo_bytes_max + 64 * 1024
+        yield Porch(
+            app,
+            house.settings,
+            body_caps=dict.fromkeys(UPLOAD_PATHS, cap),
+            lane_of=lane_of,
+            explain=problems.as_app_error,
+        )
 
 
 def lane_of(scope: Scope) -> Lane:
     """How urgent a request is, by its path, before anything is parsed."""
-    path = scope["path"]
-    if scope["method"] in ("POST", "PUT", "DELETE"):
-        return Lane.BULK if path in UPLOAD_PATHS else Lane.URGENT
+    if cast(dict[str, Any], scope)["method"] in ("POST", "PUT", "PATCH", "DELETE"):
+        return Lane.BULK if scope["path"] in UPLOAD_PATHS else Lane.URGENT
     return Lane.NORMAL
-
-
-def _always(thing: Any) -> Any:
-    def provide() -> Any:
-        return thing
-
-    return provide

@@ -1,6 +1,7 @@
 """The doors: audience = router = guard = OpenAPI document, said once, here."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from litestar import Router
 from litestar.di import Provide
@@ -68,3 +69,19 @@ def routers() -> list[Router]:
         )
         for one in DOORS
     ]
+
+
+SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
+"""What handlers may name besides their input: made once a process."""
+
+
+def provide_shared(given: dict[str, Any]) -> dict[str, Provide]:
+    """Without the things themselves the application can describe itself, not serve."""
+    return {name: Provide(_always(given.get(name)), sync_to_thread=False) for name in SHARED}
+
+
+def _always(thing: Any) -> Any:
+    def provide() -> Any:
+        return thing
+
+    return provide

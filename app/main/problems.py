@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, LitestarException, ValidationException
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -32,6 +32,9 @@ AWAY = (
     TimeoutError,
     asyncio.TimeoutError,
 )
+UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+UNREADABLE = (UnicodeDecodeError, RecursionError)
+"""What the JSON decoder raises beside its own errors: bytes that are no text, brackets without end."""
 
 
 def render(request: AnyRequest, wrong: Exception) -> Response[bytes]:
@@ -40,9 +43,8 @@ def render(request: AnyRequest, wrong: Exception) -> Response[bytes]:
         return wrong.answer.response(replayed=True)
     error = as_app_error(wrong)
     if error.status >= 500:
-        log.error(
-            "request failed", code=error.code, path_template=request.scope.get("path_template", ""), exc_info=wrong
-        )
+        broken = wrong if isinstance(error, errors.Broken) else None
+        log.error("request failed", problem=error.code, route=request.scope.get("path_template", ""), exc_info=broken)
     said = errors.problem(
         error,
         errors.language_of(request.headers.get("accept-language", "")),
@@ -53,14 +55,20 @@ def render(request: AnyRequest, wrong: Exception) -> Response[bytes]:
     )
 
 
-def as_app_error(wrong: Exception) -> AppError:
+def as_app_error(wrong: BaseException) -> AppError:
     if isinstance(wrong, AppError):
         return wrong
     if isinstance(wrong, HTTPException):
         return _of_http(wrong)
+    if isinstance(wrong, LitestarException) and wrong.__cause__ is not None:
+        return as_app_error(wrong.__cause__)  # raised while the answer was going out, by the commit
+    if isinstance(wrong, UNREADABLE):
+        return errors.MalformedBody()
     if isinstance(wrong, IntegrityError):
         return errors.Conflict()
-    return errors.StorageUnavailable(headers={"Retry-After": "2"}) if storage_away(wrong) else errors.Broken()
+    if isinstance(wrong, DBAPIError) and isinstance(_driver_error(wrong.orig or wrong), UNSTORABLE):
+        return errors.MalformedBody()
+    return errors.StorageUnavailable() if storage_away(wrong) else errors.Broken()
 
 
 def _of_http(wrong: HTTPException) -> AppError:

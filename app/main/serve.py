@@ -30,8 +30,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with open_house(settings) as house:
-        app = await create_app(house)
+    async with open_house(settings) as house, create_app(house) as app:
         server = Server(
             app,
             address=settings.server.host,
