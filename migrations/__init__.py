@@ -1,0 +1,16 @@
+"""The schema's history: numbered, one head (see HEAD), each migration brief in its locks."""
+
+TABLES = (
+    "app.core.audit",
+    "app.core.idempotency",
+    "app.core.limits",
+    "app.core.outbox",
+    "app.core.revocations",
+    "app.core.sessions",
+    "app.core.sign_ins",
+    "app.accounts.models",
+    "app.departments.models",
+    "app.notifications.models",
+    "app.tickets.models",
+)
+"""The modules that declare tables."""

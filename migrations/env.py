@@ -1,0 +1,64 @@
+"""How a migration runs: one at a time (advisory lock), each in its own transaction, never waiting long for a lock."""
+
+import asyncio
+import importlib
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.db import Base
+from migrations import TABLES
+
+for module in TABLES:
+    importlib.import_module(module)
+
+LOCK = 7_265_733
+LOCK_TIMEOUT = "4s"
+STATEMENT_TIMEOUT = "10min"
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        transaction_per_migration=True,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run() -> None:
+    url = context.config.get_main_option("sqlalchemy.url") or ""
+    options: dict[str, Any] = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
+    engine = create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        poolclass=NullPool,
+        connect_args={"server_settings": options},
+    )
+    async with engine.connect() as connection:
+        await connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+        await connection.commit()
+        await connection.run_sync(migrate)
+        await connection.execute(text(f"SELECT pg_advisory_unlock({LOCK})"))
+        await connection.commit()
+    await engine.dispose()
+
+
+def write() -> None:
+    """Offline: the statements as text, for the linter."""
+    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        context.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    write()
+else:
+    asyncio.run(run())
