@@ -1,0 +1,38 @@
+"""Which function does which job, and what the clock starts."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct
+
+from app.accounts.rules import SMS_JOB
+from app.core.jobs import SWEEP_JOB, Job
+from app.notifications.rules import PUSH_JOB
+from app.tickets.workflow import DEADLINE_JOB, FILED_JOB
+from workers import jobs
+from workers.context import Context, Run
+
+WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
+    SMS_JOB.name: jobs.send_code,
+    PUSH_JOB.name: jobs.push,
+    FILED_JOB.name: jobs.tell_filed,
+    DEADLINE_JOB.name: jobs.watch_deadline,
+    SWEEP_JOB.name: jobs.sweep_old,
+}
+
+
+class Scheduled(Struct, frozen=True):
+    """A job that the clock starts, once a period however many workers run."""
+
+    job: Job
+    every: timedelta
+
+    def slot(self, now: datetime) -> tuple[UUID, datetime]:
+        """The id and the moment of the current period's run: the same in every process."""
+        seconds = self.every.total_seconds()
+        at = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
+        return uuid5(NAMESPACE_URL, f"khue:{self.job.name}:{at.isoformat()}"), at
+
+
+SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1))]
