@@ -1,0 +1,78 @@
+"""The test people of the sandbox: made from their number alone, so that everybody always means the same person."""
+
+import random
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý")
+MIDDLE = {
+    "male": ("Văn", "Đức", "Hữu", "Minh", "Quang", "Xuân"),
+    "female": ("Thị", "Thu", "Ngọc", "Thanh", "Minh", "Phương"),
+}
+GIVEN = {
+    "male": (
+        "An",
+        "Bình",
+        "Cường",
+        "Dũng",
+        "Hải",
+        "Hùng",
+        "Khánh",
+        "Long",
+        "Nam",
+        "Phong",
+        "Quân",
+        "Sơn",
+        "Tuấn",
+        "Việt",
+    ),
+    "female": ("Anh", "Chi", "Dung", "Hà", "Hạnh", "Hoa", "Hương", "Lan", "Linh", "Mai", "Nga", "Oanh", "Trang", "Yến"),
+}
+PROVINCES = ("001", "030", "033", "034", "035", "036", "038", "040")
+RESIDENTS = 1000
+OFFICERS = 60
+
+
+class Resident(Struct, frozen=True):
+    subject: str
+    full_name: str
+    gender: str
+    birth_date: date
+    number: str
+    """12 digits that agree with gender and birth year."""
+    phone: str
+    level: int
+    """The assurance level the provider can vouch for."""
+
+
+class Officer(Struct, frozen=True):
+    subject: str
+    full_name: str
+
+
+def resident(number: int) -> Resident:
+    """The resident of a number from 1 to RESIDENTS; every fourth has level 1 only."""
+    dice = random.Random(f"resident {number}")  # noqa: S311
+    gender = dice.choice(("male", "female"))
+    born = date(1950, 1, 1) + timedelta(days=dice.randrange(365 * 57))
+    digit = 2 * ((born.year - 1900) // 100) + (gender == "female")
+    return Resident(
+        subject=f"resident-{number:04d}",
+        full_name=_name(dice, gender),
+        gender=gender,
+        birth_date=born,
+        number=f"{dice.choice(PROVINCES)}{digit}{born.year % 100:02d}{number:06d}",
+        phone=f"+8491200{number:04d}",
+        level=1 if number % 4 == 0 else 2,
+    )
+
+
+def officer(number: int) -> Officer:
+    """The officer of a number from 1 to OFFICERS."""
+    dice = random.Random(f"officer {number}")  # noqa: S311
+    return Officer(f"officer-{number:04d}", _name(dice, dice.choice(("male", "female"))))
+
+
+def _name(dice: random.Random, gender: str) -> str:
+    return f"{dice.choice(FAMILY)} {dice.choice(MIDDLE[gender])} {dice.choice(GIVEN[gender])}"
