@@ -1,0 +1,114 @@
+"""Builders: defaults for everything, so that a test says only what it is about."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+
+from app.accounts.models import Account
+from app.core import sessions
+from app.core.house import House
+from app.core.ids import new_id
+from app.core.principals import Citizen
+from app.core.principals import Officer as OfficerPrincipal
+from app.departments.models import Officer as OfficerRow
+from app.departments.models import OfficerRole
+from sandbox.phone import Client, Officer, Resident, picture
+
+PLACE = {"lat": 21.0295, "lon": 105.8460, "area_code": "00070"}
+HANDLER = frozenset({"ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
+
+
+class Make:
+    def __init__(self, house: House, api: httpx2.AsyncClient, outside: httpx2.AsyncClient) -> None:
+        self.house = house
+        self._api = api
+        self._outside = outside
+        self._pictures = 0
+
+    async def citizen(self, level: int = 0) -> Resident:
+        """Somebody with an account and a session."""
+        account_id = new_id()
+        async with self.house.database.transaction() as db:
+            row = Account(id=account_id, full_name="Nguyễn Văn An", level=level, language="vi", version=1)
+            row.eid_issuer, row.eid_subject, row.created_at = "tests", str(account_id), datetime.now(UTC)
+            db.add(row)
+            opened = sessions.open_session(db, self.house, "citizen", account_id, {"level": level}, "test")
+        principal = Citizen(account_id, opened.session.id, level)
+        return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
+
+    async def officer(self, *departments: str, acts: frozenset[str] = HANDLER, role: str = "handler") -> Officer:
+        """A member of these departments' staff, with a session."""
+        officer_id = new_id()
+        async with self.house.database.transaction() as db:
+            db.add(
+                OfficerRow(
+                    id=officer_id,
+                    issuer="tests",
+                    subject=str(officer_id),
+                    full_name="Trần Thị Bình",
+                    active=True,
+                    created_at=datetime.now(UTC),
+                )
+            )
+            await db.flush()
+            db.add_all(OfficerRole(officer_id=officer_id, role_code=role, department_code=one) for one in departments)
+            opened = sessions.open_session(db, self.house, "officer", officer_id, {"amr": ["otp"]}, "test")
+        principal = OfficerPrincipal(officer_id, opened.session.id, frozenset(departments), acts)
+        return self._signed_in(Officer, sessions.tokens_of(self.house, principal, opened))
+
+    def partner(self) -> Client:
+        client = Client(self._api, self._outside)
+        claims = {"sub": str(new_id()), "scope": "tickets"}
+        client.token = self.house.keys.issue(claims, "partner", 600)
+        return client
+
+    def nobody(self) -> Client:
+        return Client(self._api, self._outside)
+
+    def resident(self) -> Resident:
+        """Somebody not signed in yet."""
+        return Resident(self._api, self._outside)
+
+    def staff(self) -> Officer:
+        return Officer(self._api, self._outside)
+
+    def picture(self) -> bytes:
+        self._pictures += 1
+        return picture(self._pictures, (160, 120))
+
+    async def photo(self, who: Client, door: str = "citizen") -> str:
+        return await who.photo(f"/v1/{door}/photos", self.picture())
+
+    def new_ticket(self, **changed: Any) -> dict[str, Any]:
+        """What a resident sends to file one."""
+        return {
+            "category_code": "GT-OGM",
+            "description": "Ổ gà lớn giữa đường, xe máy dễ ngã.",
+            "place": dict(PLACE),
+        } | changed
+
+    async def ticket(self, citizen: Client, **changed: Any) -> dict[str, Any]:
+        return await citizen.post("/v1/citizen/tickets", self.new_ticket(**changed))
+
+    async def moved(self, officer: Client, ticket: dict[str, Any], to: str, **more: Any) -> dict[str, Any]:
+        return await self.act(officer, ticket, "moves", {"to": to, **more})
+
+    async def answered(self, officer: Client, ticket: dict[str, Any]) -> dict[str, Any]:
+        """Accepted and answered with a photo."""
+        await self.moved(officer, ticket, "accepted")
+        proof = await self.photo(officer, "officer")
+        return await self.act(officer, ticket, "answers", {"text": "Đã sửa xong trong đêm.", "photo_ids": [proof]})
+
+    async def act(
+        self, officer: Client, ticket: dict[str, Any], act: str, body: dict[str, Any], status: int = 201
+    ) -> dict[str, Any]:
+        path = f"/v1/officer/tickets/{ticket['id']}"
+        tag = (await officer.call("GET", path, status=200)).headers["etag"]
+        return await officer.post(f"{path}/{act}", body, headers={"If-Match": tag}, status=status)
+
+    def _signed_in(self, kind: type[Any], tokens: sessions.TokensOut) -> Any:
+        client = kind(self._api, self._outside)
+        client.token, client.refresh_token = tokens.access_token, tokens.refresh_token
+        client.session_id = tokens.session_id
+        return client

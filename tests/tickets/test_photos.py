@@ -1,0 +1,96 @@
+"""Pictures: what is one, what is stripped, who sees it."""
+
+import io
+from datetime import UTC
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from PIL import Image
+
+from app.core.house import House
+from app.tickets import photos
+from sandbox.phone import Resident
+from tests.make import Make
+
+
+def exif_picture() -> bytes:
+    picture = Image.new("RGB", (120, 80), (10, 200, 30))
+    exif = Image.Exif()
+    exif[0x010F] = "SpyCam"
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:20 08:30:00"
+    exif.get_ifd(0x8825).update({1: "N", 2: (21.0, 1.0, 46.2), 3: "E", 4: (105.0, 50.0, 45.6)})
+    out = io.BytesIO()
+    picture.save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+async def test_exif_is_stripped_from_the_picture_and_kept_apart(make: Make, citizen: Resident, house: House) -> None:
+    photo = await citizen.photo("/v1/citizen/photos", exif_picture())
+    shown = (await citizen.call("GET", f"/v1/citizen/photos/{photo}", status=200)).content
+    assert b"SpyCam" not in shown
+    assert not Image.open(io.BytesIO(shown)).getexif()
+    row = await house.database.hot.fetchrow("SELECT * FROM photo WHERE id = $1", UUID(photo))
+    assert row is not None
+    assert (round(row["taken_lat"], 4), round(row["taken_lon"], 4)) == (21.0295, 105.846)
+    assert row["taken_at"].isoformat() == "2026-11-20T01:30:00+00:00"
+
+
+async def test_a_picture_is_on_the_disk_when_it_is_answered_for(make: Make, citizen: Resident, house: House) -> None:
+    photo = await make.photo(citizen)
+    assert photos.path_of(house.settings.uploads, UUID(photo)).stat().st_size > 100
+
+
+async def test_the_same_upload_sent_again_is_one_photo(make: Make, citizen: Resident) -> None:
+    picture = make.picture()
+    first, again = [
+        (await citizen.call("POST", "/v1/citizen/photos", content=picture, key="p1", status=201)).json()
+        for _ in range(2)
+    ]
+    assert first == again
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"GIF89a" + b"\0" * 50])
+async def test_what_is_not_a_photo_is_refused(citizen: Resident, content: bytes) -> None:
+    answer = await citizen.call("POST", "/v1/citizen/photos", content=content, status=415)
+    assert answer.json()["code"] == "not-a-photo"
+
+
+async def test_half_a_photo_is_refused(make: Make, citizen: Resident) -> None:
+    whole = exif_picture()
+    answer = await citizen.call("POST", "/v1/citizen/photos", content=whole[: len(whole) // 2], status=415)
+    assert answer.json()["code"] == "not-a-photo"
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked() -> None:
+    out = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(out, "PNG")
+    with pytest.raises(photos.PhotoTooLarge):
+        photos.decode(out.getvalue(), 50_000_000, UTC)
+
+
+def test_a_large_picture_is_made_smaller() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (4000, 1000)).save(out, "JPEG")
+    picture = photos.decode(out.getvalue(), 50_000_000, UTC)
+    assert (picture.width, picture.height) == (2560, 640)
+
+
+async def test_nobody_else_sees_a_photo(make: Make, citizen: Resident) -> None:
+    photo = await make.photo(citizen)
+    other = await make.citizen()
+    assert (await other.get(f"/v1/citizen/photos/{photo}", status=404))["code"] == "no-such-photo"
+
+
+async def test_the_unit_sees_the_photo_of_its_ticket_and_another_does_not(make: Make, citizen: Resident) -> None:
+    photo = await make.photo(citizen)
+    await make.ticket(citizen, photo_ids=[photo])
+    await (await make.officer("SO-XD")).call("GET", f"/v1/officer/photos/{photo}", status=200)
+    await (await make.officer("HSDC")).call("GET", f"/v1/officer/photos/{photo}", status=404)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "ab" / "photo.jpg"
+    photos.write(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert [one.name for one in path.parent.iterdir()] == ["photo.jpg"]
