@@ -26,7 +26,7 @@ BACK_SQL = "UPDATE outbox SET state = 'waiting' WHERE id = $1 AND attempt = $2 A
 TAKE_SQL = """
 UPDATE outbox SET state = 'running', worker_id = $3, started_at = now()
 WHERE id = $1 AND attempt = $2 AND state = 'handed'
-RETURNING id, job, args, due_at, failures, trace
+RETURNING id, job, args, due_at, failures, error, trace
 """
 
 DONE_SQL = "DELETE FROM outbox WHERE id = $1 AND attempt = $2 AND state = 'running'"
@@ -43,11 +43,17 @@ SELECT id, job, lane, args, created_at, now(), failures + 1, $3 FROM gone
 ON CONFLICT (id) DO UPDATE SET died_at = excluded.died_at, failures = excluded.failures, error = excluded.error
 """
 
+DIED_SQL = """
+UPDATE outbox o SET state = 'waiting', worker_id = NULL, failures = failures + 1, error = 'its worker died'
+WHERE state = 'running' AND NOT EXISTS (
+    SELECT FROM worker w WHERE w.id = o.worker_id AND w.seen_at > now() - $1 * interval '1 second')
+RETURNING id
+"""
+
 LOST_SQL = """
-UPDATE outbox o SET state = 'waiting', worker_id = NULL
-WHERE (state = 'running' AND NOT EXISTS (
-        SELECT FROM worker w WHERE w.id = o.worker_id AND w.seen_at > now() - $1 * interval '1 second'))
-   OR (state = 'handed' AND handed_at < now() - $2 * interval '1 second')
+UPDATE outbox SET state = 'waiting', worker_id = NULL
+WHERE (state = 'handed' AND handed_at < now() - $1 * interval '1 second')
+   OR (state = 'running' AND worker_id = $2 AND started_at < now() - $1 * interval '1 second' AND id <> ALL($3::uuid[]))
 RETURNING id
 """
 
@@ -59,6 +65,14 @@ ON CONFLICT (id) DO UPDATE SET seen_at = now(), done = excluded.done, failed = e
 RELEASE_SQL = """
 WITH gone AS (DELETE FROM worker WHERE id = $1)
 UPDATE outbox SET state = 'waiting', worker_id = NULL WHERE worker_id = $1 AND state = 'running'
+"""
+
+DEPTHS_SQL = """
+SELECT lane, 'waiting' AS state,
+    (SELECT count(*) FROM outbox o WHERE o.state = 'waiting' AND o.lane = l.lane AND due_at <= now()) AS rows
+FROM unnest($1::text[]) AS l(lane)
+UNION ALL
+SELECT lane, state, count(*) FROM outbox WHERE state <> 'waiting' GROUP BY 1, 2
 """
 
 SCHEDULE_SQL = """
@@ -83,7 +97,7 @@ class Handed(Struct, frozen=True):
 class Ledger:
     def __init__(self, database: Database, worker_id: UUID) -> None:
         self._hot = database.hot
-        self._worker_id = worker_id
+        self.worker_id = worker_id
 
     async def hand_over(self, lane: Lane, most: int) -> list[Handed]:
         """Mark due rows of a lane as handed, `most` in all at any time; several relays at once share them."""
@@ -97,7 +111,7 @@ class Ledger:
 
     async def take(self, job_id: UUID, attempt: int) -> Row | None:
         """The job, or None if it is done, taken or handed anew."""
-        return await self._hot.fetchrow(TAKE_SQL, job_id, attempt, self._worker_id)
+        return await self._hot.fetchrow(TAKE_SQL, job_id, attempt, self.worker_id)
 
     async def done(self, job_id: UUID, attempt: int) -> None:
         await self._hot.execute(DONE_SQL, job_id, attempt)
@@ -109,19 +123,24 @@ class Ledger:
     async def dead(self, job_id: UUID, attempt: int, error: str) -> None:
         await self._hot.execute(DEAD_SQL, job_id, attempt, error[:500])
 
-    async def take_back(self, dead_after_s: float, lost_after_s: float) -> int:
-        """Rows of workers not heard of, and rows handed to a queue that lost them, wait again."""
-        return len(await self._hot.fetch(LOST_SQL, dead_after_s, lost_after_s))
+    async def take_back(self, dead_after_s: float, lost_after_s: float, under_way: Sequence[UUID] = ()) -> int:
+        """What waits again: rows of workers not heard of (that counts as a failure: the job may be what killed them),
+        rows handed to a queue that lost them, and rows of this worker that it is no longer at (it could not write down
+        their end)."""
+        died = await self._hot.fetch(DIED_SQL, dead_after_s)
+        lost = await self._hot.fetch(LOST_SQL, lost_after_s, self.worker_id, list(under_way))
+        return len(died) + len(lost)
 
     async def beat(self, name: str, done: int, failed: int) -> None:
-        await self._hot.execute(BEAT_SQL, self._worker_id, name, done, failed)
+        await self._hot.execute(BEAT_SQL, self.worker_id, name, done, failed)
 
     async def release(self) -> None:
         """A clean stop: what was not finished is for another worker, now."""
-        await self._hot.execute(RELEASE_SQL, self._worker_id)
+        await self._hot.execute(RELEASE_SQL, self.worker_id)
 
     async def depths(self) -> list[Row]:
-        return await self._hot.fetch("SELECT lane, state, count(*) AS rows FROM outbox GROUP BY 1, 2")
+        """How many rows are due or out, by lane and state; what waits for its time is not counted."""
+        return await self._hot.fetch(DEPTHS_SQL, list(Lane))
 
     async def schedule(self, job: Job, slot_id: UUID, at: datetime) -> None:
         """Start a period's run once, whoever comes first."""

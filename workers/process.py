@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from prometheus_client import start_http_server
 
@@ -42,35 +42,32 @@ async def serve(settings: Settings) -> None:
 
 
 async def work(settings: Settings, stopping: asyncio.Event) -> None:
-    """The process itself; the tests run it too."""
-    redis = RedisSettings.from_dsn(settings.redis_url)
-    redis.conn_retries = 0  # waiting for Redis is our business
+    """The process itself; the tests run it too. Redis may be away at any time, from the start on."""
     async with open_context(settings) as context:
         ledger = Ledger(context.database, new_id())
         runner = Runner(context, ledger)
-        pool = await _pool(redis)
-        relay = Relay(settings, ledger, pool)
+        redis = ArqRedis.from_url(settings.redis_url)
+        relay = Relay(settings, ledger, redis)
         runner.ended = relay.nudge
         name = f"{socket.gethostname()}:{os.getpid()}"
         await ledger.beat(name, 0, 0)
-        tasks = [
+        living = asyncio.create_task(relay.keep(name, runner))
+        taking = [
             asyncio.create_task(relay.listen()),
             asyncio.create_task(relay.hand_over()),
-            asyncio.create_task(relay.keep(name, lambda: (runner.done, runner.failed))),
-            *(asyncio.create_task(lane(redis, one, runner, settings)) for one in Lane),
+            *(asyncio.create_task(lane(one, runner, settings)) for one in Lane),
         ]
         log.info("working", worker=name)
         await stopping.wait()
+        await _end(*taking)
         await runner.finish(settings.workers.stop_s)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(living)
         await ledger.release()
-        await pool.aclose(close_connection_pool=True)
+        await redis.aclose(close_connection_pool=True)
     log.info("stopped", worker=name, done=runner.done, failed=runner.failed)
 
 
-async def lane(redis: RedisSettings, one: Lane, runner: Runner, settings: Settings) -> None:
+async def lane(one: Lane, runner: Runner, settings: Settings) -> None:
     """An arq worker for one lane. When Redis goes away arq's main loop ends with an error: start another."""
 
     async def run(ctx: dict[Any, Any], job_id: str, attempt: int) -> None:
@@ -78,22 +75,21 @@ async def lane(redis: RedisSettings, one: Lane, runner: Runner, settings: Settin
         await runner.run(UUID(job_id), attempt)
 
     while True:
+        redis = ArqRedis.from_url(settings.redis_url)
         try:
-            pool = await create_pool(redis)
-            try:
-                await _consume(pool, one, run, settings)
-            finally:
-                await pool.aclose(close_connection_pool=True)
+            await _consume(redis, one, run, settings)
         except Exception as wrong:
             log.warning("lane interrupted", lane=one, error=type(wrong).__name__)
+        finally:
+            await redis.aclose(close_connection_pool=True)
         await asyncio.sleep(AGAIN_S)
 
 
-async def _consume(pool: ArqRedis, one: Lane, run: Any, settings: Settings) -> None:
+async def _consume(redis: ArqRedis, one: Lane, run: Any, settings: Settings) -> None:
     """arq's own `close` raises when a job was cancelled and leaves its connections open; so its tasks are ended here."""
     worker: Any = Worker(
         functions=[func(run, name=RUN, keep_result=0, timeout=ARQ_TIMEOUT_S, max_tries=1)],
-        redis_pool=pool,
+        redis_pool=redis,
         queue_name=queue_of(one),
         max_jobs=jobs_at_once(one, settings),
         poll_delay=settings.workers.poll_s,
@@ -105,17 +101,11 @@ async def _consume(pool: ArqRedis, one: Lane, run: Any, settings: Settings) -> N
     try:
         await worker.async_run()
     finally:
-        ending = [worker.main_task, *worker.tasks.values()]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await _end(worker.main_task, *worker.tasks.values())
 
 
-async def _pool(redis: RedisSettings) -> ArqRedis:
-    """Redis may be late: a worker waits for it rather than give up."""
-    while True:
-        try:
-            return await create_pool(redis)
-        except Exception as wrong:
-            log.warning("Redis does not answer", error=type(wrong).__name__)
-            await asyncio.sleep(AGAIN_S)
+async def _end(*tasks: "asyncio.Task[Any] | None") -> None:
+    ending = [task for task in tasks if task is not None]
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

@@ -15,6 +15,7 @@ from app.core.outbox import CHANNEL
 from app.core.settings import Settings
 from workers.ledger import Handed, Ledger
 from workers.registry import SCHEDULE
+from workers.runner import Runner
 
 log = structlog.get_logger()
 
@@ -83,13 +84,13 @@ class Relay:
                 log.warning("hand-over failed", error=type(wrong).__name__)
                 await asyncio.sleep(self._settings.workers.sweep_s)
 
-    async def keep(self, name: str, counts: Any) -> None:
+    async def keep(self, name: str, runner: Runner) -> None:
         """The heartbeat; and what the dead and the lost leave is put back; and the clock starts what is scheduled."""
         workers = self._settings.workers
         while True:
             try:
-                await self._ledger.beat(name, *counts())
-                if await self._ledger.take_back(workers.dead_after_s, workers.lost_after_s):
+                await self._ledger.beat(name, runner.done, runner.failed)
+                if await self._ledger.take_back(workers.dead_after_s, workers.lost_after_s, runner.under_way()):
                     self._wake.set()
                 for one in SCHEDULE:
                     await self._ledger.schedule(one.job, *one.slot(datetime.now(UTC)))

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,39 +20,47 @@ log = structlog.get_logger()
 
 
 class Runner:
-    """Counts what it did; `stopping` makes it take nothing new."""
+    """Each run is a task of its own, so that it goes on when Redis, and with it arq, goes away."""
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
-        self._under_way: set[asyncio.Task[Any]] = set()
-        self.stopping = False
+        self._runs: dict[asyncio.Task[None], UUID] = {}
         self.ended: Callable[[], None] = lambda: None
         self.done = 0
         self.failed = 0
 
     async def run(self, job_id: UUID, attempt: int) -> None:
         """May be called twice for the same hand-over, or for one long over: then nothing happens."""
-        if self.stopping:
-            return
-        task = asyncio.current_task()
-        if task is not None:
-            self._under_way.add(task)
-        try:
-            begin_scope()
-            row = await self._ledger.take(job_id, attempt)
-            if row is not None:
-                await self._do(row, job_id, attempt)
-        finally:
-            if task is not None:
-                self._under_way.discard(task)
-            self.ended()
+        task = asyncio.create_task(self._run(job_id, attempt))
+        self._runs[task] = job_id
+        task.add_done_callback(self._over)
+        await asyncio.shield(task)
+
+    def under_way(self) -> list[UUID]:
+        """The jobs this process is at."""
+        return list(self._runs.values())
 
     async def finish(self, timeout_s: float) -> None:
-        """Take nothing new, let what runs end."""
-        self.stopping = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=timeout_s)
+        """Let what runs end; what does not in time is cut off."""
+        left = set(self._runs)
+        if left:
+            _, left = await asyncio.wait(left, timeout=timeout_s)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        job_id = self._runs.pop(task)
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            log.warning("job's end not written down", job_id=str(job_id), error=type(wrong).__name__)
+        self.ended()
+
+    async def _run(self, job_id: UUID, attempt: int) -> None:
+        begin_scope()
+        row = await self._ledger.take(job_id, attempt)
+        if row is not None:
+            await self._do(row, job_id, attempt)
 
     async def _do(self, row: Row, job_id: UUID, attempt: int) -> None:
         name = row["job"]
@@ -61,6 +68,9 @@ class Runner:
         job, work = all_jobs().get(name), WORKERS.get(name)
         if job is None or work is None:
             await self._ledger.dead(job_id, attempt, "no worker knows this job")
+            return
+        if row["failures"] >= job.tries_max:
+            await self._ledger.dead(job_id, attempt, row["error"] or "")
             return
         telemetry.JOB_LAG.labels(job.lane).observe(max((datetime.now(UTC) - row["due_at"]).total_seconds(), 0))
         began = time.monotonic()

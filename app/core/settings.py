@@ -114,8 +114,8 @@ class Telemetry(Struct, frozen=True):
 
 
 class Workers(Struct, frozen=True):
-    urgent_jobs: int = 20
-    normal_jobs: int = 10
+    urgent_jobs: int = 10
+    normal_jobs: int = 20
     bulk_jobs: int = 4
     poll_s: float = 0.1
     sweep_s: float = 1.0

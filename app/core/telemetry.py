@@ -28,7 +28,7 @@ JOB_LAG = Histogram(
     ["lane"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
-OUTBOX_DEPTH = Gauge("khue_outbox_depth", "Rows of the outbox", ["lane", "state"])
+OUTBOX_DEPTH = Gauge("khue_outbox_depth", "Rows of the outbox that are due or out", ["lane", "state"])
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("khue")

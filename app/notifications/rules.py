@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from app.core.jobs import Lane, declare
 
-PUSH_JOB = declare("push", Lane.URGENT, timeout_s=60)
+PUSH_JOB = declare("push", Lane.NORMAL, timeout_s=60, tries_max=24)
+"""24 tries last some two and a half hours: so long may the way to the phones be closed."""
 
 PUSH_BODY_MAX = 240
 """What a phone shows without unfolding."""

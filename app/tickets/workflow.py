@@ -8,7 +8,7 @@ from msgspec import Struct
 from app.core.errors import AppError, Text
 from app.core.jobs import Lane, declare
 
-FILED_JOB = declare("ticket-filed", Lane.URGENT)
+FILED_JOB = declare("ticket-filed", Lane.NORMAL)
 DEADLINE_JOB = declare("ticket-deadline", Lane.NORMAL)
 
 
