@@ -2,14 +2,12 @@
 
 import asyncio
 import importlib
-from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.core.db import Base
+from app.core.db import Base, engine_to
 from migrations import TABLES
 
 for module in TABLES:
@@ -34,14 +32,10 @@ def migrate(connection: Connection) -> None:
 
 async def run() -> None:
     url = context.config.get_main_option("sqlalchemy.url") or ""
-    options: dict[str, Any] = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
-        poolclass=NullPool,
-        connect_args={"server_settings": options},
-    )
+    engine = engine_to(url, {"statement_timeout": STATEMENT_TIMEOUT}, poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+        await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         await connection.commit()
         await connection.run_sync(migrate)
         await connection.execute(text(f"SELECT pg_advisory_unlock({LOCK})"))

@@ -139,15 +139,15 @@ async def connect(settings: Settings) -> Database:
         "jit": "off",
         "application_name": "khue",
     }
-    engine = create_async_engine(
-        settings.database_url.replace("postgresql://", "postgresql+asyncpg://", 1),
+    engine = engine_to(
+        settings.database_url,
+        options,
         pool_size=settings.database.pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=False,
         hide_parameters=True,
         pool_recycle=1800,
-        connect_args={"server_settings": options, "timeout": 5},
         json_serializer=_to_json,
         json_deserializer=msgspec.json.decode,
     )
@@ -163,6 +163,15 @@ async def connect(settings: Settings) -> Database:
         init=_speak_json,
     )
     return Database(engine, cast(HotPool, hot))
+
+
+def engine_to(url: str, options: dict[str, str], **more: Any) -> AsyncEngine:
+    """An engine whose address asyncpg reads, as it does for the hot pool: `sslmode` and several hosts mean the same in both."""
+
+    async def open_one() -> Any:
+        return await asyncpg.connect(url, server_settings=options, timeout=5)  # pyright: ignore[reportUnknownMemberType]
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=open_one, **more)
 
 
 def _to_json(value: Any) -> str:

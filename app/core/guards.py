@@ -8,7 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 
-from app.core.errors import NotAllowed, SignInNeeded
+from app.core.errors import AppError, NotAllowed, SignInNeeded
 from app.core.house import House
 from app.core.principals import Citizen, Nobody, Officer
 
@@ -37,7 +37,11 @@ def door(audience: str) -> Guard:
         if not authorization:
             await house.pace(connection.scope, address_of(connection))
             raise SignInNeeded
-        principal = house.auth.check(authorization, audience)
+        try:
+            principal = house.auth.check(authorization, audience)
+        except AppError:
+            await house.pace(connection.scope, address_of(connection))
+            raise
         connection.scope["user"] = principal
         await house.pace(connection.scope, str(getattr(principal, "id", "")))
 

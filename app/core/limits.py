@@ -1,6 +1,7 @@
 """Rates: the generic cell rate algorithm (GCRA) in Redis, shared by all processes; PostgreSQL or the process itself when Redis
 is away. Answers carry `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
 
+import asyncio
 import math
 import time
 from datetime import datetime
@@ -88,6 +89,16 @@ class Spent(Struct, frozen=True):
             raise TooManyRequests(headers={"Retry-After": str(seconds)}, retry_after_s=seconds, limit=self.rate.name)
 
 
+class Share(Struct):
+    """Tokens of one caller that this process may still give out, and what Redis had left."""
+
+    tokens: int
+    left: int
+    since: float
+    own: bool = False
+    """Granted by the process itself, Redis being away."""
+
+
 class Limits:
     """One a process."""
 
@@ -96,7 +107,8 @@ class Limits:
         self._grant: Any = redis.register_script(GRANT)
         self._database = database
         self._share = settings.local_share
-        self._local: dict[str, tuple[int, int, float]] = {}
+        self._shares: dict[str, Share] = {}
+        self._asking: dict[str, asyncio.Task[float]] = {}
         self._redis_again_at = 0.0
         self.caller = Rate("caller", settings.caller_per_minute, 60, settings.caller_burst)
 
@@ -113,21 +125,45 @@ class Limits:
 
         A caller may overrun by one share a process; with Redis away each process paces by itself.
         """
-        held = self._local.get(key)
-        now = time.monotonic()
-        if held is not None and held[0] > 0 and held[2] > now:
-            self._local[key] = (held[0] - 1, held[1], held[2])
-            return Spent(rate, True, held[1] + held[0] - 1, 0.0)
+        while True:
+            share = self._shares.get(key)
+            if share is not None and share.tokens > 0 and share.since + rate.window_s > time.monotonic():
+                share.tokens -= 1
+                return Spent(rate, True, share.left + share.tokens, 0.0)
+            wait_s = await asyncio.shield(self._asking.get(key) or self._ask_share(rate, key))
+            if wait_s > 0:
+                return Spent(rate, False, 0, wait_s)
+
+    def _ask_share(self, rate: Rate, key: str) -> "asyncio.Task[float]":
+        """All that wait for one caller's share wait for one question."""
+        asking = self._asking[key] = asyncio.create_task(self._take_share(rate, key))
+        asking.add_done_callback(lambda _: self._asking.pop(key))
+        return asking
+
+    async def _take_share(self, rate: Rate, key: str) -> float:
+        """0 when there are tokens again, else the seconds until there are."""
         try:
             granted, left, wait_s = await self._ask_redis(rate, key, self._share)
         except (RedisError, OSError):
-            granted, left, wait_s = self._by_itself(rate, held, now)
-        if len(self._local) >= LOCAL_MAX:
-            self._local.clear()
+            return self._by_itself(rate, key)
         if granted < 1:
-            return Spent(rate, False, 0, wait_s)
-        self._local[key] = (granted - 1, left, now + rate.window_s)
-        return Spent(rate, True, left + granted - 1, 0.0)
+            return wait_s
+        self._hold(key, Share(granted, left, time.monotonic()))
+        return 0.0
+
+    def _by_itself(self, rate: Rate, key: str) -> float:
+        """As `_take_share`, without Redis: a burst, and the next when that one has run full again."""
+        now, share = time.monotonic(), self._shares.get(key)
+        again_at = share.since + rate.burst * rate.emission_s if share is not None and share.own else now
+        if again_at > now:
+            return again_at - now
+        self._hold(key, Share(rate.burst, 0, now, own=True))
+        return 0.0
+
+    def _hold(self, key: str, share: Share) -> None:
+        if len(self._shares) >= LOCAL_MAX:
+            self._shares.clear()
+        self._shares[key] = share
 
     async def _ask_redis(self, rate: Rate, key: str, wanted: int) -> tuple[int, int, float]:
         now = time.monotonic()
@@ -150,11 +186,6 @@ class Limits:
         if row is None:
             return Spent(rate, False, 0, rate.emission_s)
         return Spent(rate, True, int(rate.burst - row["ahead"] / rate.emission_s), 0.0)
-
-    def _by_itself(self, rate: Rate, held: tuple[int, int, float] | None, now: float) -> tuple[int, int, float]:
-        if held is not None and held[0] == 0 and held[2] > now + rate.window_s - rate.burst * rate.emission_s:
-            return 0, 0, max(held[2] - now - rate.window_s + rate.burst * rate.emission_s, 1.0)
-        return rate.burst, 0, 0.0
 
 
 async def forget_old(db: AsyncSession) -> None:

@@ -56,7 +56,7 @@ class Porch:
         settings: Settings,
         *,
         body_caps: Mapping[str, int],
-        lane_of: Callable[[Scope], Lane],
+        lane_of: Callable[[Scope], Lane | None],
         explain: Callable[[BaseException], AppError],
     ) -> None:
         self._app = app
@@ -124,10 +124,10 @@ class Porch:
         if self._under_way == 0:
             self._idle.set()
 
-    def _admit(self, lane: Lane) -> None:
+    def _admit(self, lane: Lane | None) -> None:
         if self._draining:
             raise errors.ShuttingDown(headers={"Connection": "close"})
-        if self._under_way > self._settings.requests_max * SHARE[lane]:
+        if lane is not None and self._under_way > self._settings.requests_max * SHARE[lane]:
             telemetry.SHED.labels(lane).inc()
             raise errors.Overloaded
 
@@ -224,11 +224,11 @@ class Visit:
         await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def account(self, lane: Lane) -> None:
+    def account(self, lane: Lane | None) -> None:
         seconds = time.monotonic() - self._began
         route = self._scope.get("path_template", "")
         telemetry.REQUESTS.labels(self._scope["method"], route, self._status).inc()
-        telemetry.REQUEST_SECONDS.labels(lane).observe(seconds)
+        telemetry.REQUEST_SECONDS.labels(lane or "house").observe(seconds)
         if seconds > SLOW_S:
             log.warning("slow request", route=route, status=self._status, seconds=round(seconds, 3))
 

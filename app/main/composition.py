@@ -21,6 +21,7 @@ from app.tickets.filing import Filing
 from app.tickets.queries import Reading
 from app.tickets.views import Views
 
+WATCHED = ("/health/", "/metrics")
 UPLOAD_PATHS: tuple[str, ...] = ("/v1/citizen/photos", "/v1/officer/photos")
 
 
@@ -68,8 +69,10 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
         )
 
 
-def lane_of(scope: Scope) -> Lane:
-    """How urgent a request is, by its path, before anything is parsed."""
+def lane_of(scope: Scope) -> Lane | None:
+    """How urgent a request is, by its path, before anything is parsed. None: never shed (who watches us must see us)."""
+    if scope["path"].startswith(WATCHED):
+        return None
     if cast(dict[str, Any], scope)["method"] in ("POST", "PUT", "PATCH", "DELETE"):
         return Lane.BULK if scope["path"] in UPLOAD_PATHS else Lane.URGENT
     return Lane.NORMAL

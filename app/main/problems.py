@@ -1,6 +1,7 @@
 """One renderer for everything that goes wrong: any exception becomes one stable problem, or a replayed answer."""
 
 import asyncio
+import errno
 from typing import Any
 
 import asyncpg
@@ -32,6 +33,8 @@ AWAY = (
     TimeoutError,
     asyncio.TimeoutError,
 )
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""The uploads folder takes nothing."""
 UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 UNREADABLE = (UnicodeDecodeError, RecursionError)
 """What the JSON decoder raises beside its own errors: bytes that are no text, brackets without end."""
@@ -92,10 +95,10 @@ def _of_http(wrong: HTTPException) -> AppError:
 
 
 def storage_away(wrong: BaseException) -> bool:
-    """Whether PostgreSQL did not answer, as opposed to answering that something is wrong."""
+    """Whether PostgreSQL or the disk did not answer, as opposed to answering that something is wrong."""
     if isinstance(wrong, DBAPIError):
         return wrong.connection_invalidated or (wrong.orig is not None and storage_away(_driver_error(wrong.orig)))
-    return isinstance(wrong, AWAY)
+    return isinstance(wrong, AWAY) or (isinstance(wrong, OSError) and wrong.errno in DISK)
 
 
 def _driver_error(wrong: BaseException) -> BaseException:

@@ -13,7 +13,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import File
 from prometheus_client import generate_latest
-from sqlalchemy import text
 
 from app.core import guards
 from app.core.errors import NotFound, all_errors
@@ -138,8 +137,7 @@ def _known(audience: str) -> None:
 
 
 async def _ask_database(house: House) -> None:
-    async with house.database.transaction() as db:
-        await db.execute(text("SELECT 1"))
+    await house.database.hot.fetchval("SELECT 1")
 
 
 async def _ask_redis(house: House) -> None:

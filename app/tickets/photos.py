@@ -10,11 +10,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
+from litestar.response import File
 from msgspec import Struct
 from PIL import ExifTags, Image, ImageOps
 
 from app.core import idempotency
-from app.core.errors import AppError, Text
+from app.core.errors import AppError, NotFound, Text
 from app.core.house import House
 from app.core.idempotency import Answer, Claim
 from app.core.ids import new_id
@@ -22,6 +24,8 @@ from app.core.principals import Citizen, Officer
 from app.core.settings import Uploads
 from app.tickets.models import Photo
 from app.tickets.schemas import PhotoOut
+
+log = structlog.get_logger()
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SIDE_MAX = 2560
@@ -101,6 +105,15 @@ def decode(body: bytes, pixels_max: int, zone: tzinfo) -> Picture:
 def path_of(uploads: Uploads, photo_id: UUID) -> Path:
     """Spread by the random end of the id, so that no folder grows without bound."""
     return Path(uploads.folder) / photo_id.hex[-2:] / f"{photo_id}.jpg"
+
+
+async def shown(uploads: Uploads, photo_id: UUID) -> File:
+    """The picture as an answer. Raises NotFound if the disk has lost it, and says so to those who watch."""
+    path = path_of(uploads, photo_id)
+    if not await asyncio.to_thread(path.is_file):
+        log.error("picture is not on the disk", photo_id=str(photo_id))
+        raise NotFound
+    return File(path, media_type="image/jpeg", content_disposition_type="inline")
 
 
 def write(path: Path, content: bytes) -> None:

@@ -90,18 +90,14 @@ async def upload_proof(
 async def get_photo(photo_id: FromPath[UUID], me: TheCitizen, db: Db, house: TheHouse) -> File:
     """A picture of one's own, or the proof shown in one's own ticket."""
     found = await queries.photo(db, me, photo_id)
-    return File(
-        photos.path_of(house.settings.uploads, found.id), media_type="image/jpeg", content_disposition_type="inline"
-    )
+    return await photos.shown(house.settings.uploads, found.id)
 
 
 @get("/photos/{photo_id:uuid}", media_type="image/jpeg")
 async def get_ticket_photo(photo_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse) -> File:
     """A picture of a ticket that the officer may see."""
     found = await queries.photo(db, me, photo_id)
-    return File(
-        photos.path_of(house.settings.uploads, found.id), media_type="image/jpeg", content_disposition_type="inline"
-    )
+    return await photos.shown(house.settings.uploads, found.id)
 
 
 @post("/tickets")

@@ -20,6 +20,7 @@ def upgrade() -> None:
     )
     op.execute("GRANT khue_app TO CURRENT_USER")
     op.execute("GRANT USAGE ON SCHEMA public TO khue_app")
+    op.execute("GRANT SELECT ON alembic_version TO khue_app")
     op.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO khue_app")
     op.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO khue_app")
     op.create_table(

@@ -1,5 +1,6 @@
 """The ground on its real servers: the door's transaction, history, limits, the way out."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,7 +9,8 @@ import pytest
 from litestar import Litestar, post
 from litestar.datastructures import State
 from litestar.di import Provide
-from redis.asyncio import Redis
+from msgspec import structs
+from redis.asyncio import ConnectionPool, Redis
 from sqlalchemy import text
 
 from app.core import audit, door, guards
@@ -22,7 +24,8 @@ from app.core.limits import Limits, Rate
 from app.core.porch import Porch
 from app.core.principals import Nobody
 from app.main import problems
-from app.main.composition import lane_of
+from app.main.composition import create_app, lane_of
+from app.main.house import open_house
 from sandbox.phone import Resident
 from tests.make import Make
 
@@ -158,6 +161,36 @@ async def test_without_redis_a_process_paces_by_itself(house: House) -> None:
     limits = Limits(away, house.database, house.settings.limits)
     assert [(await limits.spend_shared(RATE, "me")).allowed for _ in range(5)] == [True, True, True, False, False]
     await away.aclose()
+
+
+async def test_a_caller_who_spent_a_share_has_a_burst_when_redis_goes_away(house: House) -> None:
+    redis = Redis.from_url(house.settings.redis_url)
+    limits, key = Limits(redis, house.database, house.settings.limits), new_id().hex
+    rate = Rate("leaving", amount=60, window_s=3600, burst=20)
+    assert [(await limits.spend_shared(rate, key)).allowed for _ in range(20)] == [True] * 20
+    await redis.connection_pool.disconnect()
+    redis.connection_pool = ConnectionPool.from_url("redis://127.0.0.1:9/0")
+    assert [(await limits.spend_shared(rate, key)).allowed for _ in range(21)] == [True] * 20 + [False]
+    await redis.aclose()
+
+
+async def test_what_one_caller_asks_at_once_costs_no_more_than_one_by_one(house: House) -> None:
+    rate, key = Rate("at-once", amount=60, window_s=3600, burst=200), new_id().hex
+    limits = Limits(house.redis, house.database, house.settings.limits)
+    spent = await asyncio.gather(*(limits.spend_shared(rate, key) for _ in range(210)))
+    assert [one.allowed for one in spent].count(True) == 200
+
+
+async def test_who_sends_tokens_that_are_none_has_a_rate_too(house: House) -> None:
+    few = structs.replace(
+        house.settings, limits=structs.replace(house.settings.limits, caller_per_minute=1, caller_burst=3)
+    )
+    async with open_house(few) as narrow, create_app(narrow) as porch:
+        transport = httpx2.ASGITransport(porch, client=(new_id().hex, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+            headers = {"Authorization": "Bearer none"}
+            answers = [await client.get("/v1/citizen/me", headers=headers) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
 
 
 async def test_a_shared_rate_runs_out_over_two_processes(house: House) -> None:

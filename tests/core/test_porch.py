@@ -148,6 +148,11 @@ async def test_what_is_personal_is_not_kept_by_caches(citizen: Resident) -> None
     assert (await citizen.call("GET", "/v1/citizen/me", status=200)).headers["cache-control"] == "private, no-store"
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+def test_health_and_metrics_are_never_shed(path: str) -> None:
+    assert lane_of(scope_of("GET", path, headers=[])) is None
+
+
 async def test_answers_say_the_callers_rate(citizen: Resident) -> None:
     answer = await citizen.call("GET", "/v1/citizen/me", status=200)
     assert answer.headers["ratelimit-policy"].startswith('"caller";q=')
@@ -185,7 +190,9 @@ async def test_overload_sheds_the_least_urgent_first(house: House) -> None:
         await send({"type": "http.response.body", "body": b""})
 
     lanes = {"/bulk": Lane.BULK, "/normal": Lane.NORMAL, "/urgent": Lane.URGENT}
-    porch = Porch(slow, house.settings, body_caps={}, lane_of=lambda scope: lanes[scope["path"]], explain=as_app_error)
+    porch = Porch(
+        slow, house.settings, body_caps={}, lane_of=lambda scope: lanes.get(scope["path"]), explain=as_app_error
+    )
     most = house.settings.server.requests_max
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(porch), base_url="http://x") as client:
         waiting: list[asyncio.Task[httpx2.Response]] = []
@@ -204,6 +211,7 @@ async def test_overload_sheds_the_least_urgent_first(house: House) -> None:
         await fill("/urgent", most // 5)
         refused = await client.get("/urgent")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        await fill("/health/live", 1)  # who watches us is let in
         leave.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
 

@@ -1,6 +1,8 @@
 """Pictures: what is one, what is stripped, who sees it."""
 
+import errno
 import io
+import os
 from datetime import UTC
 from pathlib import Path
 from uuid import UUID
@@ -87,6 +89,23 @@ async def test_the_unit_sees_the_photo_of_its_ticket_and_another_does_not(make: 
     await make.ticket(citizen, photo_ids=[photo])
     await (await make.officer("SO-XD")).call("GET", f"/v1/officer/photos/{photo}", status=200)
     await (await make.officer("HSDC")).call("GET", f"/v1/officer/photos/{photo}", status=404)
+
+
+async def test_a_picture_that_the_disk_has_lost_is_not_found(make: Make, citizen: Resident, house: House) -> None:
+    photo = await make.photo(citizen)
+    photos.path_of(house.settings.uploads, UUID(photo)).unlink()
+    await citizen.call("GET", f"/v1/citizen/photos/{photo}", status=404)
+
+
+async def test_a_full_disk_is_a_503_and_leaves_no_photo(
+    make: Make, citizen: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    answer = await citizen.call("POST", "/v1/citizen/photos", content=make.picture(), key="full", status=503)
+    assert answer.json()["code"] == "storage-unavailable"
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
