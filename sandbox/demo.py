@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import sys
 from collections.abc import Awaitable, Callable
@@ -161,7 +162,7 @@ def local(text: str) -> str:
 
 
 async def main(console: Console) -> None:
-    ports = json.loads((Path(sys.argv[1] if len(sys.argv) > 1 else ".khue") / "ports.json").read_text())
+    ports = json.loads((Path(os.environ.get("KHUE_HOME") or ".khue") / "ports.json").read_text())
     api, outside = (
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{ports[name]}", timeout=15) for name in ("api", "sandbox")
     )

@@ -49,11 +49,17 @@ def account_id(number: int) -> UUID:
     return uuid5(NAMESPACE_URL, f"khue:resident:{number}")
 
 
+class NotEmpty(Exception):
+    """A sentence for the person at the screen."""
+
+
 async def make(database: Database, settings: Settings) -> bool:
-    """Make the city; False if it is there already. Asks for the reference data."""
+    """Make the city; False if it is there already. Asks for the reference data. Raises NotEmpty where real people are."""
     async with database.transaction() as db:
         if await db.scalar(select(Account.id).where(Account.id == account_id(1))):
             return False
+        if await db.scalar(select(Account.id).limit(1)):
+            raise NotEmpty("This database has residents already; the demo city is for one that has none.")
     directory, catalog = Directory(database, settings.timezone), Catalog(database)
     await directory.refresh()
     await catalog.refresh()

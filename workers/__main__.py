@@ -5,16 +5,16 @@ import sys
 
 import uvloop
 
+from app.core.db import CannotConnect
 from app.core.settings import SettingsWrong, load
 from workers.process import serve
 
 
 def main() -> None:
     try:
-        settings = load(os.environ)
-    except SettingsWrong as wrong:
+        uvloop.run(serve(load(os.environ)))
+    except (SettingsWrong, CannotConnect) as wrong:
         sys.exit(str(wrong))
-    uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ from app.cli.embedded import CannotStart
 from app.cli.home import ROOT, Home
 from app.cli.up import City
 from app.core import db, outbox, settings
-from app.core.db import Database
+from app.core.db import CannotConnect, Database
 from app.core.jobs import all_jobs
 from app.core.settings import Settings, SettingsWrong
 from app.main.documents import documents
 from app.main.doors import DOORS
 from seeds import city, load
+from seeds.city import NotEmpty
 
 T = TypeVar("T")
 
@@ -43,9 +44,9 @@ class Sentences(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (CannotStart, SettingsWrong) as wrong:
+        except (CannotStart, CannotConnect, NotEmpty, SettingsWrong) as wrong:
             raise click.ClickException(f"{wrong}\n`khue doctor` may say more.") from None
-        except (OSError, asyncpg.PostgresError, DBAPIError) as wrong:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as wrong:
             said = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
             raise click.ClickException(f"{said}\n`khue doctor` may say more.") from None
 
@@ -197,6 +198,9 @@ def replay_jobs(job_ids: tuple[UUID, ...], job: str | None, every: bool) -> None
     async def do(database: Database) -> int:
         async with database.transaction() as session:
             dead = await outbox.list_dead(session, job, limit=10_000)
+            unknown = set(job_ids) - {one.id for one in dead}
+            if unknown:
+                raise click.ClickException(f"No dead letter {', '.join(map(str, sorted(unknown)))}.")
             return await outbox.replay(session, [one for one in dead if not job_ids or one.id in job_ids])
 
     console.print(f"{_with_database(_settings(), do)} put back.")

@@ -70,6 +70,9 @@ class Postgres:
             time.sleep(0.3)  # what a killed server left (shared memory, a bound port) goes within seconds
         raise CannotStart(f"PostgreSQL did not start. Its log ends:\n{tail(self._folder / 'postgres.log')}")
 
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def answers(self) -> bool:
         ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(ready, check=False).returncode == 0
@@ -150,6 +153,9 @@ class Valkey:
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
         wait_for_port(self.port, self._process, self._folder / "valkey.log", "Valkey")
+
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         stop(self._process, signal.SIGTERM)

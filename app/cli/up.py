@@ -151,7 +151,11 @@ class City:
         raise CannotStart(f"{name} did not start. Its log ends:\n{tail(self._log(name))}")
 
     def _watch(self) -> None:
-        """A process that died is started again."""
+        """A process that died is started again; so is a server."""
+        for name, server in (("PostgreSQL", self._postgres), ("Valkey", self._valkey)):
+            if server is not None and not server.lives():
+                self._console.print(f"[yellow]{name} died and is started again.[/]")
+                server.start()
         for child in self._children:
             if child.process.poll() is None:
                 continue

@@ -129,8 +129,12 @@ class Database:
         await self.engine.dispose()
 
 
+class CannotConnect(Exception):
+    """A sentence for the person at the screen."""
+
+
 async def connect(settings: Settings) -> Database:
-    """Open both pools. Raises what asyncpg raises if PostgreSQL does not answer."""
+    """Open both pools. Raises CannotConnect."""
     options = {
         "role": ROLE,
         "timezone": "UTC",
@@ -151,17 +155,23 @@ async def connect(settings: Settings) -> Database:
         json_serializer=_to_json,
         json_deserializer=msgspec.json.decode,
     )
-    hot = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
-        settings.database_url,
-        min_size=1,
-        max_size=settings.database.hot_pool_size,
-        connection_class=QuietConnection,
-        server_settings=options,
-        command_timeout=settings.database.statement_timeout_ms / 1000 + 1,
-        timeout=5,
-        max_inactive_connection_lifetime=0,
-        init=_speak_json,
-    )
+    try:
+        hot = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
+            settings.database_url,
+            min_size=1,
+            max_size=settings.database.hot_pool_size,
+            connection_class=QuietConnection,
+            server_settings=options,
+            command_timeout=settings.database.statement_timeout_ms / 1000 + 1,
+            timeout=5,
+            max_inactive_connection_lifetime=0,
+            init=_speak_json,
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
+        said = str(wrong) or type(wrong).__name__
+        raise CannotConnect(
+            f"PostgreSQL cannot be used: {said}. Is DATABASE_URL right, and has `khue migrate` run?"
+        ) from wrong
     return Database(engine, cast(HotPool, hot))
 
 

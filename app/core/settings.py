@@ -149,13 +149,20 @@ class Settings(Struct, frozen=True):
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
+ADDRESSES = {"DATABASE_URL": ("postgresql://", "postgres://"), "REDIS_URL": ("redis://", "rediss://", "unix://")}
+
+
 class SettingsWrong(Exception):
     """The environment cannot make a city; the message says which variables and why."""
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises SettingsWrong naming every missing or malformed variable at once."""
-    faults: list[str] = []
+    faults = [
+        f"{name} does not fit: it begins with {' or '.join(kinds)}."
+        for name, kinds in ADDRESSES.items()
+        if environ.get(name) and not environ[name].startswith(kinds)
+    ]
     settings = _read(Settings, environ, "", faults)
     if faults or settings is None:
         raise SettingsWrong("\n".join(faults))

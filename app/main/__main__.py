@@ -3,11 +3,11 @@
 import os
 import sys
 
+from app.core.db import CannotConnect
 from app.core.settings import SettingsWrong, load
 from app.main import serve
 
 try:
-    settings = load(os.environ)
-except SettingsWrong as wrong:
+    serve.run(load(os.environ))
+except (SettingsWrong, CannotConnect) as wrong:
     sys.exit(str(wrong))
-serve.run(settings)

@@ -18,7 +18,7 @@ from app.core.tokens import Keys
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncGenerator[House]:
-    """Everything the API needs, closed again in reverse order. Raises what PostgreSQL's driver raises if it is away."""
+    """Everything the API needs, closed again in reverse order. Raises CannotConnect."""
     async with AsyncExitStack() as stack:
         database = await db.connect(settings)
         stack.push_async_callback(database.close)
