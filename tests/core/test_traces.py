@@ -18,7 +18,9 @@ async def test_a_request_is_traced_to_the_collector(
     received = bytearray()
 
     async def collect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received.extend(await reader.read(65536))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        received.extend(await reader.readexactly(int(length.split(b":")[1])))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
