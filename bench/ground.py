@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.cli import setup
-from app.cli.embedded import Postgres, free_port, stop, tail, temporary
+from app.cli.embedded import Postgres, temporary
 from app.cli.home import ROOT, Home, city_environment
+from app.cli.process import free_port, stop, tail
 from app.core import db, settings
 from app.core.settings import Settings
 from bench import proc

@@ -45,8 +45,8 @@ def build(environ: Mapping[str, str], home: Path, port: int) -> tuple[Litestar, 
     """The application and its keys. Raises KeyError for a missing setting of the clients."""
     keys = Keys(home, port)
     given = {"faults": Faults(), "sms": sms.Outbox(), "phones": fcm.Phones(home), "keys": keys}
-    eid = Provider("eid", environ["EID__ISSUER"], _client(environ, "EID"), keys, _residents, _resident_claims)
-    staff = Provider("staff", environ["STAFF__ISSUER"], _client(environ, "STAFF"), keys, _officers, _officer_claims)
+    eid = Provider("eid", *_names(environ, "EID"), _client(environ, "EID"), keys, _residents, _resident_claims)
+    staff = Provider("staff", *_names(environ, "STAFF"), _client(environ, "STAFF"), keys, _officers, _officer_claims)
     app = Litestar(
         [index, phone_return, *faults.handlers, sms.router, fcm.vendor, *fcm.pages, eid.router(), staff.router()],
         dependencies={name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()},
@@ -55,6 +55,12 @@ def build(environ: Mapping[str, str], home: Path, port: int) -> tuple[Litestar, 
         logging_config=None,
     )
     return app, keys
+
+
+def _names(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """A provider's issuer, and the address it answers at."""
+    issuer = environ[f"{name}__ISSUER"]
+    return issuer, (environ.get(f"{name}__DISCOVERY_URL") or issuer).rstrip("/")
 
 
 def _client(environ: Mapping[str, str], name: str) -> Client:

@@ -43,12 +43,13 @@ class Grant(Struct, frozen=True):
 
 
 class Provider:
-    """`people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo."""
+    """`address` is where it answers; its issuer may be another name. `people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo."""
 
     def __init__(
         self,
         name: str,
         issuer: str,
+        address: str,
         client: Client,
         keys: Keys,
         people: Callable[[], Mapping[str, str]],
@@ -56,6 +57,7 @@ class Provider:
     ) -> None:
         self.name = name
         self._issuer = issuer
+        self._address = address
         self._client = client
         self._keys = keys
         self._people = people
@@ -72,17 +74,17 @@ class Provider:
         )
 
     def _metadata(self) -> HTTPRouteHandler:
-        issuer = self._issuer
+        issuer, address = self._issuer, self._address
 
         @get("/.well-known/openid-configuration")
         async def metadata() -> dict[str, Any]:
             return {
                 "issuer": issuer,
-                "authorization_endpoint": f"{issuer}/authorize",
-                "pushed_authorization_request_endpoint": f"{issuer}/par",
-                "token_endpoint": f"{issuer}/token",
-                "userinfo_endpoint": f"{issuer}/userinfo",
-                "jwks_uri": f"{issuer}/jwks",
+                "authorization_endpoint": f"{address}/authorize",
+                "pushed_authorization_request_endpoint": f"{address}/par",
+                "token_endpoint": f"{address}/token",
+                "userinfo_endpoint": f"{address}/userinfo",
+                "jwks_uri": f"{address}/jwks",
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],

@@ -3,7 +3,10 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, Callable
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -81,6 +84,17 @@ async def environment(
     }
     with servers.city(tmp_path_factory.mktemp("city"), url, redis.replace("/0", f"/{number}"), **changed) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def bytecode() -> Generator[dict[str, str]]:
+    """Where the shell forbids bytecode, a cache of its own: else each of the many processes would compile for seconds."""
+    if not sys.dont_write_bytecode:
+        yield {}
+        return
+    folder = tempfile.mkdtemp(prefix="khue-bytecode-")
+    yield {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

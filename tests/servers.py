@@ -16,8 +16,9 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from app.cli import setup
-from app.cli.embedded import free_port, stop, tail, temporary
+from app.cli.embedded import temporary
 from app.cli.home import ROOT, Home, city_environment
+from app.cli.process import free_port, stop, tail
 from app.core import db, settings
 from app.core.settings import Settings
 from seeds import load

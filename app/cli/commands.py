@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli import doctor as doctors
 from app.cli import setup
-from app.cli.embedded import CannotStart
 from app.cli.home import ROOT, Home
-from app.cli.up import City
+from app.cli.process import CannotStart
+from app.cli.up import City, stop_leftovers
 from app.core import db, outbox, settings
 from app.core.db import CannotConnect, Database
 from app.core.jobs import all_jobs
@@ -71,7 +71,8 @@ def down() -> None:
     home = Home()
     pid = home.running_pid()
     if pid is None:
-        console.print("Nothing is running here.")
+        left = stop_leftovers(home)
+        console.print(f"Ended what was left running: {', '.join(left)}." if left else "Nothing is running here.")
         return
     os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + DOWN_S
@@ -91,6 +92,7 @@ def reset(yes: bool) -> None:  # noqa: FBT001
         raise CannotStart("The city is up; stop it first with `khue down`.")
     if not yes:
         click.confirm(f"Delete everything in {home.folder} and {home.servers}?", abort=True)
+    stop_leftovers(home)
     for folder in {home.folder, home.servers}:
         shutil.rmtree(folder, ignore_errors=True)
     console.print("Gone. `khue up` makes a new city.")

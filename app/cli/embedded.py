@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,8 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-START_S = 30.0
-STOP_S = 20.0
+from app.cli.process import START_S, CannotStart, Process, free_port, launch, stop, stop_holder, tail, wait_for_port
 
 POSTGRES_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -35,10 +33,6 @@ POSTGRES_OPTIONS = {
 }
 
 
-class CannotStart(Exception):
-    """A sentence for the person at the screen."""
-
-
 class Postgres:
     """One cluster in one folder."""
 
@@ -46,9 +40,10 @@ class Postgres:
         self.port = port
         self._folder = folder
         self._data = folder / "postgres"
+        self._lock = folder / "postgres.pid"
         self._password = password
         self._options = POSTGRES_OPTIONS | (options or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._binaries = readable_binaries()
 
     def url(self, database: str = "khue") -> str:
@@ -57,9 +52,9 @@ class Postgres:
     def start(self) -> None:
         """Returns when it accepts connections; a crash before is recovered from. Raises CannotStart."""
         give(self._folder)
-        if not (self._data / "PG_VERSION").exists():
+        stop_holder(self._lock, signal.SIGINT)
+        if not self._data.exists():
             self._make()
-        self.stop_leftover()
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             self._launch()
@@ -88,46 +83,33 @@ class Postgres:
             self._process.wait()
             self._process = None
 
-    def stop_leftover(self) -> None:
-        """A server that outlived whoever started it."""
-        if (self._data / "postmaster.pid").exists():
-            stopping = [str(self._binaries / "pg_ctl"), "-D", str(self._data), "-m", "fast", "-w", "stop"]
-            subprocess.run(stopping, check=False, capture_output=True, cwd="/", **as_nobody())
-
     def tool(self, name: str) -> Path:
         """`psql`, `pgbench`, `pg_dump`."""
         return self._binaries / name
 
     def _make(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
+        """Under another name first: a cluster half made is no cluster."""
+        part = self._folder / "postgres.part"
+        shutil.rmtree(part, ignore_errors=True)
         with tempfile.NamedTemporaryFile("w", suffix=".pw", dir=self._folder) as secret:
             secret.write(self._password)
             secret.flush()
             if os.geteuid() == 0:
                 os.chown(secret.name, nobody().pw_uid, nobody().pw_gid)
             command = [
-                *(str(self._binaries / "initdb"), "-D", str(self._data), "-U", "khue", "-A", "scram-sha-256"),
+                *(str(self._binaries / "initdb"), "-D", str(part), "-U", "khue", "-A", "scram-sha-256"),
                 *("--pwfile", secret.name, "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
                 "--no-instructions",
             ]
             made = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **as_nobody())
         if made.returncode != 0:
             raise CannotStart(f"PostgreSQL could not make its folder {self._data}: {made.stderr.strip()}")
+        part.rename(self._data)
 
     def _launch(self) -> None:
         options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
-        with (self._folder / "postgres.log").open("ab") as log:
-            spawn: Any = subprocess.Popen  # its overloads cannot see through `as_nobody()`
-            self._process = spawn(
-                command,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-                **as_nobody(),
-            )
+        self._process = launch(command, self._folder / "postgres.log", self._lock, cwd="/", **as_nobody())
 
 
 class Valkey:
@@ -136,7 +118,8 @@ class Valkey:
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
         self._folder = folder / "valkey"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = folder / "valkey.pid"
+        self._process: Process | None = None
 
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
@@ -144,15 +127,14 @@ class Valkey:
     def start(self) -> None:
         """Returns when it accepts connections. Raises CannotStart."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        stop_holder(self._lock, signal.SIGTERM)
         command = [
             *(str(valkey_binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
             *("--appendonly", "yes", "--save", "", "--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
         ]
-        with (self._folder / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-        wait_for_port(self.port, self._process, self._folder / "valkey.log", "Valkey")
+        log = self._folder / "valkey.log"
+        self._process = launch(command, log, self._lock)
+        wait_for_port(self.port, self._process, log, "Valkey")
 
     def lives(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -182,19 +164,6 @@ def temporary(options: dict[str, str] | None = None) -> Generator[tuple[Postgres
         valkey.stop()
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port(preferred: int = 0) -> int:
-    """`preferred` if it is free, else the next free one."""
-    for port in range(preferred, preferred + 200) if preferred else [0]:
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                tried.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return tried.getsockname()[1]
-    raise CannotStart(f"No free port from {preferred} to {preferred + 199}.")
 
 
 def readable_binaries() -> Path:
@@ -246,35 +215,6 @@ def as_nobody() -> Any:
     if os.geteuid() != 0:
         return {}
     return {"user": nobody().pw_uid, "group": nobody().pw_gid, "extra_groups": []}
-
-
-def stop(process: "subprocess.Popen[bytes] | None", how: signal.Signals) -> None:
-    """Ask, wait, and if it does not hear, end it."""
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(how)
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path, name: str) -> None:
-    """Raises CannotStart with the end of the log."""
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as tried:
-            tried.settimeout(0.5)
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.03)
-    stop(process, signal.SIGKILL)
-    raise CannotStart(f"{name} did not start. Its log ends:\n{tail(log)}")
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
 
 
 def _open_to_read(folder: Path) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from joserfc.jwk import ECKey, KeySet
 
-from app.cli.embedded import CannotStart, free_port
+from app.cli.process import CannotStart, free_port, holder
 
 ROOT = Path(__file__).resolve().parents[2]
 """The clone this code stands in."""
 
 PORTS = {"api": 8000, "sandbox": 8010, "fcm": 8011, "postgres": 54320, "valkey": 63790}
+"""Where each listens if nobody says otherwise (`SERVER__PORT`, `KHUE_SANDBOX_PORT`, …) and nobody is there already."""
 
 
 class Home:
@@ -53,29 +54,24 @@ class Home:
 
     def running_pid(self) -> int | None:
         """The process id of the `khue up` that holds the lock."""
-        path = self.folder / "lock"
-        if not path.exists():
-            return None
-        with path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                said = file.read().strip()
-                return int(said) if said.isdigit() else None
-        return None
+        return holder(self.folder / "lock")
+
+    def lock_of(self, process: str) -> Path:
+        """What a process of this city holds while it lives."""
+        return self.folder / f"{process}.pid"
 
     def choose_ports(self) -> tuple[dict[str, int], list[str]]:
-        """Ports that are free, the ones of last time if possible; and a sentence for each that had to move."""
+        """Free ports: those the shell asks for, else those of last time; and a sentence for each that had to move."""
         last = self._read("ports.json")
         chosen: dict[str, int] = {}
         moved: list[str] = []
         for name, usual in PORTS.items():
-            wanted = int(os.environ.get(f"KHUE_{name.upper()}_PORT") or last.get(name) or usual)
+            wanted = _asked_port(name) or last.get(name) or usual
             port = free_port(wanted)
             while port in chosen.values():
                 port = free_port(port + 1)
-            if port != usual:
-                moved.append(f"Port {usual} ({name}) is taken; using {port}.")
+            if port != wanted:
+                moved.append(f"Port {wanted} ({name}) is taken; using {port}.")
             chosen[name] = port
         self._write("ports.json", chosen)
         return chosen, moved
@@ -103,12 +99,6 @@ class Home:
     def keep_environment(self, environment: Mapping[str, str]) -> None:
         self._write("env.json", dict(environment))
 
-    def mark(self, name: str) -> None:
-        (self.folder / name).touch()
-
-    def marked(self, name: str) -> bool:
-        return (self.folder / name).exists()
-
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         return json.loads(path.read_text()) if path.exists() else {}
@@ -120,8 +110,21 @@ class Home:
         part.rename(self.folder / name)
 
 
+def _asked_port(name: str) -> int | None:
+    setting = "SERVER__PORT" if name == "api" else f"KHUE_{name.upper()}_PORT"
+    asked = os.environ.get(setting)
+    if not asked:
+        return None
+    if not asked.isdecimal() or not 0 < int(asked) < 65536:
+        raise CannotStart(f"{setting} is {asked!r}; a port is a number from 1 to 65535.")
+    return int(asked)
+
+
 def city_environment(home: Home, ports: dict[str, int], database_url: str, redis_url: str) -> dict[str, str]:
-    """Every setting of an embedded city whose outside world is the sandbox."""
+    """Every setting of an embedded city whose outside world is the sandbox.
+
+    People are known by issuer and subject, so the issuers keep their names when the sandbox's port moves.
+    """
     kept = home.secrets()
     sandbox = f"http://127.0.0.1:{ports['sandbox']}"
     outside = home.folder.resolve() / "sandbox"
@@ -133,11 +136,13 @@ def city_environment(home: Home, ports: dict[str, int], database_url: str, redis
         "CRYPTO__KEYS": kept["crypto_keys"],
         "CRYPTO__INDEX_KEY": kept["crypto_index_key"],
         "TOKENS__SIGNING_KEYS": kept["signing_keys"],
-        "EID__ISSUER": f"{sandbox}/eid",
+        "EID__ISSUER": "https://eid.khue.example",
+        "EID__DISCOVERY_URL": f"{sandbox}/eid",
         "EID__CLIENT_ID": "khue",
         "EID__CLIENT_SECRET": kept["eid_client_secret"],
         "EID__REDIRECT_URI": f"{sandbox}/phone/return",
-        "STAFF__ISSUER": f"{sandbox}/staff",
+        "STAFF__ISSUER": "https://staff.khue.example",
+        "STAFF__DISCOVERY_URL": f"{sandbox}/staff",
         "STAFF__CLIENT_ID": "khue-console",
         "STAFF__CLIENT_SECRET": kept["staff_client_secret"],
         "STAFF__REDIRECT_URI": f"{sandbox}/phone/return",

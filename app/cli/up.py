@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
@@ -17,11 +16,13 @@ from rich.panel import Panel
 from rich.table import Table
 
 from app.cli import setup
-from app.cli.embedded import CannotStart, Postgres, Valkey, stop, tail
+from app.cli.embedded import Postgres, Valkey
 from app.cli.home import ROOT, Home, city_environment
+from app.cli.process import CannotStart, Process, launch, stop, stop_holder, tail
 from app.core import db, settings
 from app.core.settings import Settings
 from seeds import city, load
+from seeds.city import NotEmpty
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ DATABASE = "khue"
 class Child(Struct):
     name: str
     command: list[str]
-    process: "subprocess.Popen[bytes]"
+    process: Process
     deaths: list[float]
 
 
@@ -44,6 +45,7 @@ class City:
         self._home = home
         self._console = console
         self._demo = demo
+        self._left = stop_leftovers(home)
         self._ports, self._moved = home.choose_ports()
         self._postgres: Postgres | None = None
         self._valkey: Valkey | None = None
@@ -74,6 +76,8 @@ class City:
             raise KeyboardInterrupt
 
     def _start(self) -> None:
+        if self._left:
+            self._console.print(f"[yellow]Ended what an earlier start left running: {', '.join(self._left)}.[/]")
         for sentence in self._moved:
             self._console.print(f"[yellow]{sentence}[/]")
         url, redis = self._step("PostgreSQL and Valkey", self._start_servers)
@@ -82,12 +86,17 @@ class City:
         chosen = settings.load(self._environment)
         self._step("Schema", lambda: setup.migrate(url))
         self._step("Reference data", lambda: asyncio.run(_seed_reference(chosen)))
-        if self._demo and not self._home.marked("seeded"):
-            self._step(
-                "Demo city: 1,000 residents, 60 officers, 2,000 tickets", lambda: asyncio.run(_seed_demo(chosen))
-            )
-            self._home.mark("seeded")
+        if self._demo:
+            self._make_demo(chosen)
         self._step("Sandbox, API, workers", self._start_processes)
+
+    def _make_demo(self, chosen: Settings) -> None:
+        what = "Demo city: 1,000 residents, 60 officers, 2,000 tickets"
+        try:
+            self._step(what, lambda: asyncio.run(_seed_demo(chosen)))
+        except NotEmpty as wrong:
+            self._demo = False
+            self._console.print(f"[yellow]{wrong}[/]")
 
     def _start_servers(self) -> tuple[str, str]:
         url, redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
@@ -104,8 +113,8 @@ class City:
         return url, redis
 
     def _given(self) -> dict[str, str]:
-        """What the shell says goes before what we would choose."""
-        known = set(settings.names())
+        """What the shell says goes before what we would choose; its wish for a port was heard already."""
+        known = set(settings.names()) - {"SERVER__PORT"}
         return {name: value for name, value in os.environ.items() if name in known}
 
     def _start_processes(self) -> None:
@@ -132,12 +141,9 @@ class City:
         command = [sys.executable, *arguments]
         self._children.append(Child(name, command, self._launch(name, command), []))
 
-    def _launch(self, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
-        with self._log(name).open("ab") as log:
-            environment = os.environ | self._environment | {"PYTHONPATH": str(ROOT)}
-            return subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
-            )
+    def _launch(self, name: str, command: list[str]) -> Process:
+        environment = os.environ | self._environment | {"PYTHONPATH": str(ROOT)}
+        return launch(command, self._log(name), self._home.lock_of(name), env=environment)
 
     def _await_url(self, name: str, url: str) -> None:
         until = time.monotonic() + READY_S
@@ -154,8 +160,8 @@ class City:
         """A process that died is started again; so is a server."""
         for name, server in (("PostgreSQL", self._postgres), ("Valkey", self._valkey)):
             if server is not None and not server.lives():
-                self._console.print(f"[yellow]{name} died and is started again.[/]")
                 server.start()
+                self._console.print(f"[yellow]{name} died and was started again.[/]")
         for child in self._children:
             if child.process.poll() is None:
                 continue
@@ -163,8 +169,8 @@ class City:
             child.deaths = [at for at in child.deaths if at > now - 60] + [now]
             if len(child.deaths) > RESTARTS_MAX:
                 raise CannotStart(f"{child.name} keeps dying. Its log ends:\n{tail(self._log(child.name))}")
-            self._console.print(f"[yellow]{child.name} died and is started again; see {self._log(child.name)}[/]")
             child.process = self._launch(child.name, child.command)
+            self._console.print(f"[yellow]{child.name} died and was started again; see {self._log(child.name)}[/]")
 
     def _end(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -189,18 +195,29 @@ class City:
 
     def _say_ready(self, seconds: float) -> None:
         api, sandbox = (f"http://127.0.0.1:{self._ports[name]}" for name in ("api", "sandbox"))
+        people = (
+            ("Demo resident", "phone 0912 000 001, or resident-0001 at the national eID"),
+            ("Demo officer", "officer-0002 (Sở Xây dựng) at the staff sign-in; officer-0001 coordinates"),
+            ("Walk the whole story", "make demo"),
+        )
         table = Table.grid(padding=(0, 2))
         for what, where in (
             ("API and its documents", f"{api}/docs"),
             ("Phones and their pushes", f"{sandbox}/phones"),
             ("SMS messages", f"{sandbox}/sms/"),
-            ("Demo resident", "phone 0912 000 001, or resident-0001 at the national eID"),
-            ("Demo officer", "officer-0002 (Sở Xây dựng) at the staff sign-in; officer-0001 coordinates"),
-            ("Walk the whole story", "make demo"),
+            *(people if self._demo else ()),
             ("Logs and data", str(self._home.folder)),
         ):
             table.add_row(f"[bold]{what}[/]", where)
         self._console.print(Panel(table, title=f"Khuê is up ({seconds:.1f} s). Ctrl-C stops it.", expand=False))
+
+
+def stop_leftovers(home: Home) -> list[str]:
+    """End what a killed `khue up` left behind; the names of it. Raises CannotStart."""
+    left = [name for name in ("worker", "api", "sandbox", "valkey") if stop_holder(home.lock_of(name))]
+    if stop_holder(home.servers / "postgres.pid", signal.SIGINT):
+        left.append("postgres")
+    return left
 
 
 async def _seed_reference(chosen: Settings) -> None:

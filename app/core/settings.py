@@ -1,9 +1,13 @@
 """Every knob of the house, read once from the environment (`DATABASE__POOL_SIZE=7`) and passed in."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
+from zoneinfo import available_timezones
 
 import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
 from msgspec import Struct, field
 
 T = TypeVar("T", bound=Struct)
@@ -164,9 +168,43 @@ def load(environ: Mapping[str, str]) -> Settings:
         if environ.get(name) and not environ[name].startswith(kinds)
     ]
     settings = _read(Settings, environ, "", faults)
+    if settings is not None:
+        faults += _unusable(settings)
     if faults or settings is None:
         raise SettingsWrong("\n".join(faults))
     return settings
+
+
+def _unusable(settings: Settings) -> list[str]:
+    """What reads well but cannot work."""
+    faults: list[str] = []
+    if not settings.crypto.keys or not all(map(_is_key, settings.crypto.keys.values())):
+        faults.append("CRYPTO__KEYS does not fit: each version needs 32 bytes in base64.")
+    if any(":" in version for version in settings.crypto.keys):
+        faults.append("CRYPTO__KEYS does not fit: a version has no colon.")
+    if not _is_key(settings.crypto.index_key):
+        faults.append("CRYPTO__INDEX_KEY does not fit: it needs 32 bytes in base64.")
+    if not _can_sign(settings.tokens.signing_keys):
+        faults.append("TOKENS__SIGNING_KEYS does not fit: a JWK set of P-256 keys, the first private.")
+    if settings.timezone not in available_timezones():
+        faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
+    return faults
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except ValueError:
+        return False
+
+
+def _can_sign(text: str) -> bool:
+    try:
+        keys = KeySet.import_key_set(msgspec.json.decode(text)).keys
+    except (JoseError, ValueError, TypeError, KeyError, msgspec.MsgspecError):
+        return False
+    fit = all(isinstance(key, ECKey) and key.curve_name == "P-256" for key in keys)
+    return bool(keys) and fit and keys[0].is_private
 
 
 def names(kind: type[Struct] = Settings, prefix: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """Parts of the ground, each by itself: crypto, tokens, pages, log, settings, coalescing."""
 
 import asyncio
+import base64
 import io
 import json
 import logging
@@ -170,6 +171,41 @@ def test_every_fault_of_the_settings_is_named_at_once(environment: dict[str, str
         settings.load(wrong)
     for name in ("SERVER__PORT", "CRYPTO__KEYS", "SMS__URL", "EID__CLIENT_SECRET is empty"):
         assert name in str(raised.value)
+
+
+SHORT = base64.b64encode(b"short").decode()
+PUBLIC = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+"""Of RFC 7517, A.1."""
+SYMMETRIC = {"kty": "oct", "k": "GawgguFyGrWKav7AX4VKUg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CRYPTO__KEYS", "{}"),
+        ("CRYPTO__KEYS", json.dumps({"1": SHORT})),
+        ("CRYPTO__KEYS", '{"1": "not base64"}'),
+        ("CRYPTO__KEYS", json.dumps({"1:": base64.b64encode(bytes(32)).decode()})),
+        ("CRYPTO__INDEX_KEY", SHORT),
+        ("TOKENS__SIGNING_KEYS", "{}"),
+        ("TOKENS__SIGNING_KEYS", "[]"),
+        ("TOKENS__SIGNING_KEYS", "{"),
+        ("TOKENS__SIGNING_KEYS", '{"keys": []}'),
+        ("TOKENS__SIGNING_KEYS", json.dumps({"keys": [PUBLIC]})),
+        ("TOKENS__SIGNING_KEYS", json.dumps({"keys": [SYMMETRIC]})),
+        ("TIMEZONE", "Asia/Atlantis"),
+    ],
+)
+def test_keys_and_a_time_zone_that_cannot_work_are_faults_too(
+    environment: dict[str, str], name: str, value: str
+) -> None:
+    with pytest.raises(SettingsWrong, match=f"^{name} does not fit"):
+        settings.load(environment | {name: value})
 
 
 @pytest.mark.parametrize(

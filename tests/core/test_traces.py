@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.cli.embedded import free_port
+from app.cli.process import free_port
 from app.core.house import House
 from sandbox.phone import moments
 from tests import servers

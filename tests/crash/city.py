@@ -14,7 +14,8 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from app.cli.embedded import Postgres, Valkey, tail
+from app.cli.embedded import Postgres, Valkey
+from app.cli.process import tail
 from sandbox.phone import moments
 from tests import servers
 

@@ -1,10 +1,7 @@
 """One set of servers for all crashes: PostgreSQL as durable as a city's (fsync on), Valkey, the sandbox."""
 
 import asyncio
-import shutil
-import sys
-import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import httpx2
@@ -27,17 +24,6 @@ QUICK = {
     "WORKERS__SWEEP_S": "0.2",
     "LOG__LEVEL": "WARNING",
 }
-
-
-@pytest.fixture(scope="package")
-def bytecode() -> Generator[dict[str, str]]:
-    """Where the shell forbids bytecode, a cache of its own: else each of the many processes would compile for seconds."""
-    if not sys.dont_write_bytecode:
-        yield {}
-        return
-    folder = tempfile.mkdtemp(prefix="khue-bytecode-")
-    yield {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="package")

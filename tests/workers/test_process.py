@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 from redis.asyncio import Redis
 
-from app.cli.embedded import free_port
+from app.cli.process import free_port
 from app.core.db import Database
 from app.core.settings import Settings
 from app.notifications.rules import PUSH_JOB
