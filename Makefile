@@ -17,7 +17,7 @@ demo: .venv/installed-run ## Walk the whole story against a running `make run`
 	@.venv/bin/python -m sandbox.demo
 
 test: .venv/installed-dev ## Every test
-	.venv/bin/python -m pytest -n 2 --dist loadgroup
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 interop: ## Clients and servers that others wrote (none yet)
 	@echo "No interop tests yet."

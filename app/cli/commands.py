@@ -14,7 +14,7 @@ import asyncpg
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.exc import DBAPIError
 
 from app.cli import doctor as doctors
@@ -166,7 +166,7 @@ def list_jobs(job: str | None) -> None:
         async with database.transaction() as session:
             return list(await outbox.list_dead(session, job))
 
-    table = Table("id", "job", "failures", "died", "error")
+    table = Table(Column("id", no_wrap=True), "job", "failures", "died", "error", box=None)
     for one in _with_database(_settings(), ask):
         table.add_row(str(one.id), one.job, str(one.failures), f"{one.died_at:%Y-%m-%d %H:%M:%S}", one.error[:80])
     console.print(table if table.row_count else "No dead letters.")
@@ -211,7 +211,7 @@ def replay_jobs(job_ids: tuple[UUID, ...], job: str | None, every: bool) -> None
 @main.command()
 def doors() -> None:
     """Every door with its handlers."""
-    table = Table("door", "method", "path", "handler")
+    table = Table("door", "method", Column("path", no_wrap=True), Column("handler", overflow="fold"), box=None)
     for door in DOORS:
         for handler in door.handlers:
             for path in sorted(handler.paths):

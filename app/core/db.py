@@ -38,6 +38,8 @@ class Base(DeclarativeBase):
 
 
 ROLE = "khue_app"
+SCHEMA = "0005"
+"""The oldest schema this code works on; a newer one is made to suit it too (expand first, contract later)."""
 """The role every connection of the application takes on (migration 0001); it has no UPDATE or DELETE on history."""
 
 
@@ -172,7 +174,19 @@ async def connect(settings: Settings) -> Database:
         raise CannotConnect(
             f"PostgreSQL cannot be used: {said}. Is DATABASE_URL right, and has `khue migrate` run?"
         ) from wrong
-    return Database(engine, cast(HotPool, hot))
+    database = Database(engine, cast(HotPool, hot))
+    at = await _schema_of(database.hot)
+    if at < SCHEMA:
+        await database.close()
+        raise CannotConnect(f"The schema is at {at or 'nothing'}, and {SCHEMA} is needed: run `khue migrate`.")
+    return database
+
+
+async def _schema_of(hot: "HotPool") -> str:
+    try:
+        return await hot.fetchval("SELECT version_num FROM alembic_version") or ""
+    except asyncpg.UndefinedTableError:
+        return ""
 
 
 def engine_to(url: str, options: dict[str, str], **more: Any) -> AsyncEngine:

@@ -1,6 +1,7 @@
 """The `khue` command as a person runs it: a process of its own, a data folder of its own, its words on a screen."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -106,5 +107,6 @@ class Khue:
 
 
 def own_ports() -> dict[str, str]:
-    """Wishes that disturb nobody who runs a city on the usual ports."""
-    return {name: str(free_port()) for name in PORTS}
+    """Wishes that disturb nobody: not the usual ports, nor those from which connections go out."""
+    first = random.randrange(20_000, 31_000)
+    return {name: str(free_port(first + 200 * number)) for number, name in enumerate(PORTS)}

@@ -13,8 +13,6 @@ import pytest
 from app.cli.home import PORTS, ROOT
 from tests.cli.khue import Khue, Up
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def city(here: Khue) -> Generator[Up]:
@@ -77,7 +75,9 @@ def test_what_is_up_is_not_thrown_away(city: Up, here: Khue) -> None:
     assert (here.home / "secrets.json").exists()
 
 
-def test_another_clone_moves_to_free_ports_says_so_and_stops_alone(city: Up, here: Khue, shell: Khue) -> None:
+def test_another_clone_moves_to_free_ports_and_says_so_and_its_end_is_its_own(
+    city: Up, here: Khue, shell: Khue
+) -> None:
     other = Khue(shell.home, here.environment)
     with other.up("--no-demo") as up:
         screen = up.hear("╰")
@@ -89,8 +89,10 @@ def test_another_clone_moves_to_free_ports_says_so_and_stops_alone(city: Up, her
         assert ours is not None
         assert theirs[0] != ours[0]
         assert answers(f"{theirs[0]}/health/ready") == answers(f"{ours[0]}/health/ready") == 200
-        assert other.run("down").text == "Stopped; the data is kept.\n"
-        assert up.wait().code == 0
+        up.end(signal.SIGKILL)
+        assert other.run("down").text == "Ended what was left running: worker, api, sandbox, valkey, postgres.\n"
+        with pytest.raises(OSError, match="refused"):
+            answers(f"{theirs[0]}/health/ready")
         assert answers(f"{ours[0]}/health/ready") == 200
 
 

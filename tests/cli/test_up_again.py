@@ -6,13 +6,10 @@ import socket
 
 import asyncpg
 import httpx2
-import pytest
 
 from sandbox.phone import Resident
 from tests import servers
 from tests.cli.khue import Khue
-
-pytestmark = pytest.mark.xdist_group("cli")
 
 PHONE = "+84981234567"
 LEFT = "worker, api, sandbox, valkey, postgres"
@@ -41,30 +38,31 @@ def listens(port: str) -> bool:
         return tried.connect_ex(("127.0.0.1", int(port))) == 0
 
 
-async def test_it_ends_by_ctrl_c_or_a_kill_and_the_next_start_has_everything(here: Khue) -> None:
+async def test_a_killed_one_is_cleaned_up_by_the_next_which_has_everything_and_ends_by_ctrl_c(here: Khue) -> None:
     with here.up("--no-demo") as first:
         before = first.hear("╰")
         account = await account_of(PHONE, before)
-        said = first.end(signal.SIGINT)
-        assert said.code == 0
-        assert said.text.endswith("Stopped; the data is kept.\n")
-        assert "Traceback" not in said.text
-        assert not any(listens(port) for port in ports_of(here))
-    with here.up("--no-demo") as second:
-        after = second.hear("╰")
-        assert addresses_of(after) == addresses_of(before)
-        assert "is taken" not in after
-        assert await account_of(PHONE, after) == account
-        second.end(signal.SIGKILL)
+        first.end(signal.SIGKILL)
         assert all(listens(port) for port in ports_of(here))
-        with here.up("--no-demo") as third:
-            after = third.hear("╰")
+        with here.up("--no-demo") as second:
+            after = second.hear("╰")
             assert f"Ended what an earlier start left running: {LEFT}." in after
+            assert "is taken" not in after
             assert addresses_of(after) == addresses_of(before)
             assert await account_of(PHONE, after) == account
-            third.end(signal.SIGKILL)
-            assert here.run("down").text == f"Ended what was left running: {LEFT}.\n"
+            said = second.end(signal.SIGINT)
+            assert said.code == 0
+            assert said.text.endswith("Stopped; the data is kept.\n")
+            assert "Traceback" not in said.text
             assert not any(listens(port) for port in ports_of(here))
+
+
+def test_a_process_that_cannot_start_ends_the_city_with_its_log(here: Khue) -> None:
+    said = here.run("up", "--no-demo", SERVER__HOST="192.0.2.1")
+    assert said.code == 1
+    assert "api did not start. Its log ends:" in said.text
+    assert "Traceback" not in said.text
+    assert "Stopped; the data is kept." in said.text
 
 
 async def test_servers_that_are_given_are_used_instead(shell: Khue, addresses: tuple[str, str]) -> None:
@@ -80,7 +78,8 @@ async def test_servers_that_are_given_are_used_instead(shell: Khue, addresses: t
         await account_of(PHONE, screen)
         assert not any((folder / "postgres").exists() for folder in (shell.home, shell.servers))
         assert not (shell.home / "valkey").exists()
-        assert up.end().code == 0
+        assert shell.run("down").text == "Stopped; the data is kept.\n"
+        assert up.wait().code == 0
     connection = await asyncpg.connect(url)
     assert await connection.fetchval("SELECT count(*) FROM account") == 2
     await connection.close()
@@ -92,11 +91,3 @@ def test_a_port_that_is_none_is_a_sentence(shell: Khue) -> None:
         1,
         "Error: KHUE_VALKEY_PORT is 'soon'; a port is a number from 1 to 65535.",
     )
-
-
-def test_a_process_that_cannot_start_ends_the_city_with_its_log(shell: Khue) -> None:
-    said = shell.run("up", "--no-demo", SERVER__HOST="192.0.2.1")
-    assert said.code == 1
-    assert "api did not start. Its log ends:" in said.text
-    assert "Traceback" not in said.text
-    assert "Stopped; the data is kept." in said.text

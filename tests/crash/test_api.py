@@ -16,8 +16,6 @@ import pytest
 from tests.crash.city import City
 from tests.crash.people import NEW_TICKET, Person, check_filed, residents, rung
 
-pytestmark = pytest.mark.xdist_group("crash")
-
 CLIENTS = 200
 BEGUN = 30
 GONE_S = 15

@@ -9,8 +9,6 @@ import pytest
 from tests.crash.city import City, TooLate
 from tests.crash.people import Person, check_filed, residents, rung
 
-pytestmark = pytest.mark.xdist_group("crash")
-
 CLIENTS = 50
 AT_ONCE = 20
 """Pushes one worker sends at once."""

@@ -10,8 +10,6 @@ from redis.asyncio import Redis
 from tests.crash.city import City
 from tests.crash.people import Person, check_filed, residents, rung
 
-pytestmark = pytest.mark.xdist_group("crash")
-
 RUNNING = "SELECT WHERE (SELECT count(*) FROM outbox WHERE job = 'push' AND state = 'running')"
 TAKEN_OVER_S = 10
 """Far below the 60 s a push may take; with WORKERS__DEAD_AFTER_S=1 it is some two seconds."""
