@@ -19,6 +19,8 @@ from msgspec import Struct, field
 
 KEY = b"{key}"
 """Where a request wants something unique: its idempotency key."""
+ANSWER_S = 30
+"""An answer that has not come by then never comes, and that is no figure but a fault."""
 
 
 class Job(Struct):
@@ -115,7 +117,7 @@ async def run(job: Job) -> Seen:
     tally.measuring, began = True, time.perf_counter()
     await asyncio.wait(over, timeout=job.seconds, return_when=asyncio.FIRST_EXCEPTION)
     tally.measuring, took, tally.stopping = False, time.perf_counter() - began, True
-    await asyncio.gather(*over)
+    await asyncio.wait_for(asyncio.gather(*over), ANSWER_S)
     times = sorted(tally.times)
     return Seen(
         total=tally.total,

@@ -24,21 +24,30 @@ class Batch(Generic[In, Out]):
         self._most = most
         self._lanes = lanes
         self._waiting: deque[tuple[In, asyncio.Future[Out]]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._busy = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: In) -> Out:
         answer: asyncio.Future[Out] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
-        if len(self._running) < self._lanes:
+        if self._busy < self._lanes:
+            self._busy += 1
             lane = asyncio.create_task(self._drain())
-            self._running.add(lane)
-            lane.add_done_callback(self._running.discard)
+            self._tasks.add(lane)
+            lane.add_done_callback(self._tasks.discard)
         return await answer
 
     async def _drain(self) -> None:
-        while self._waiting:
-            taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            await self._settle(taken)
+        """A lane is free in the very step in which it finds nothing waiting: what comes after that opens the next.
+
+        A callback of the task would free it some steps later, and what came in between would wait for a caller to come.
+        """
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                await self._settle(taken)
+        finally:
+            self._busy -= 1
 
     async def _settle(self, taken: list[tuple[In, "asyncio.Future[Out]"]]) -> None:
         try:

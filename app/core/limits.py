@@ -136,9 +136,8 @@ class Limits:
 
     def _ask_share(self, rate: Rate, key: str) -> "asyncio.Task[float]":
         """All that wait for one caller's share wait for one question."""
-        asking = self._asking[key] = asyncio.create_task(self._take_share(rate, key))
-        asking.add_done_callback(lambda _: self._asking.pop(key))
-        return asking
+        self._asking[key] = asyncio.create_task(self._take_share(rate, key))
+        return self._asking[key]
 
     async def _take_share(self, rate: Rate, key: str) -> float:
         """0 when there are tokens again, else the seconds until there are."""
@@ -146,6 +145,8 @@ class Limits:
             granted, left, wait_s = await self._ask_redis(rate, key, self._share)
         except (RedisError, OSError):
             return self._by_itself(rate, key)
+        finally:
+            self._asking.pop(key, None)  # here and not in a callback: nobody may wait for what is over
         if granted < 1:
             return wait_s
         self._hold(key, Share(granted, left, time.monotonic()))

@@ -138,6 +138,22 @@ async def test_a_caller_who_goes_away_does_not_disturb_the_others() -> None:
     assert tasks[2].result() == 2
 
 
+async def test_what_arrives_in_the_step_after_the_last_statement_is_answered_without_another_caller() -> None:
+    gate, begun = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def run(items: list[int]) -> list[int | Exception]:
+        begun.set()
+        await gate
+        return list(items)
+
+    batch: Batch[int, int] = Batch(run)
+    first = asyncio.create_task(batch(1))
+    await begun.wait()
+    gate.set_result(None)
+    second = asyncio.create_task(batch(2))  # its step comes after the one in which the first statement ends
+    assert await asyncio.wait_for(asyncio.gather(first, second), 2) == [1, 2]
+
+
 def test_what_must_never_be_logged_is_not() -> None:
     event = {
         "event": "x",
