@@ -14,9 +14,10 @@ FOREVER = 1_000_000_000
 
 
 class Fault(Struct, kw_only=True):
-    """`slow` answers late, `error` answers `status` and does nothing, `drop` does it and never answers."""
+    """`slow` answers late, `error` answers `status` and does nothing, `drop` does it and never answers, `nonsense` answers
+    200 with what is no JSON."""
 
-    kind: Literal["slow", "error", "drop"]
+    kind: Literal["slow", "error", "drop", "nonsense"]
     seconds: Annotated[float, Meta(ge=0, le=120)] = 5.0
     status: Annotated[int, Meta(ge=400, le=599)] = 503
     count: Annotated[int, Meta(ge=1)] = FOREVER
@@ -75,6 +76,8 @@ def faulty(system: str) -> Any:
                 await app(scope, receive, send)
             elif fault.kind == "error":
                 await _answer(send, fault.status)
+            elif fault.kind == "nonsense":
+                await _answer(send, 200, b"<html>Down for maintenance</html>")
             else:
                 await app(scope, receive, _unheard)
                 await asyncio.sleep(fault.seconds)
@@ -89,10 +92,10 @@ async def _unheard(_: Message) -> None:
     """The answer that never arrives."""
 
 
-async def _answer(send: Send, status: int) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"22")]
+async def _answer(send: Send, status: int, body: bytes = b'{"error": "on demand"}') -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send(cast(Message, {"type": "http.response.start", "status": status, "headers": headers}))
-    await send(cast(Message, {"type": "http.response.body", "body": b'{"error": "on demand"}', "more_body": False}))
+    await send(cast(Message, {"type": "http.response.body", "body": body, "more_body": False}))
 
 
 handlers = [list_faults, set_fault, clear_faults]

@@ -1,5 +1,7 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
+import asyncio
+
 from app.accounts import codes
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
@@ -8,6 +10,7 @@ from app.core.errors import OutsideUnavailable
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
+from app.tickets import photos
 from app.tickets import service as tickets
 from workers.context import Context, Run
 from workers.fcm import Note
@@ -69,7 +72,7 @@ async def watch_deadline(context: Context, run: Run) -> None:
 
 
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, workers."""
+    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
@@ -79,3 +82,5 @@ async def sweep_old(context: Context, run: Run) -> None:
         await account_service.forget_old_devices(db)
         await sessions.forget_old(db)
         await outbox.forget_workers(db)
+        unused = await photos.forget_unused(db)
+    await asyncio.to_thread(photos.remove, context.settings.uploads, unused)

@@ -4,7 +4,7 @@ import hmac
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,7 +28,10 @@ SMS_TEXT = {
 
 
 async def ask(house: House, asked: AskCode, address: str) -> datetime:
-    """Have a code sent; returns when it ends. Raises BadPhone, TooManyRequests."""
+    """Have a code sent; returns when it ends. Raises BadPhone, TooManyRequests.
+
+    Asked twice at once, a phone still has one code that works: a second would double the guesses.
+    """
     phone = rules.parse_phone(asked.phone)
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
@@ -48,6 +51,7 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
     code.code_sealed = house.crypto.encrypt("phone.code", digits)
     code.code_index = _code_index(house.crypto, code.id, digits)
     async with house.database.transaction() as db:
+        await db.execute(select(func.pg_advisory_xact_lock(int.from_bytes(index[:8], "big", signed=True))))
         await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
         db.add(code)
         outbox.put(db, SMS_JOB, code_id=code.id)

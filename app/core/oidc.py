@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import structlog
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
@@ -23,6 +24,9 @@ from app.core.settings import Oidc
 
 ALGORITHMS = ["RS256", "ES256", "PS256"]
 METADATA_TTL_S = 3600.0
+NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+log = structlog.get_logger()
 
 
 class SignInRefused(AppError):
@@ -77,12 +81,14 @@ class OidcClient:
                 raise
             except httpx2.HTTPError as wrong:
                 raise OutsideUnavailable(system=self._system) from wrong
+            except ValueError as wrong:
+                raise self._nonsense(metadata["token_endpoint"]) from wrong
             except Exception as wrong:  # Authlib has several roots of errors
                 raise SignInRefused(reason=type(wrong).__name__) from wrong
             claims = await self._claims(str(token.get("id_token", "")), begun)
             if "userinfo_endpoint" in metadata:
                 answer: httpx2.Response = await client.get(metadata["userinfo_endpoint"])
-                said: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+                said = self._object(answer) if answer.status_code == 200 else {}
                 if said and said.get("sub") != claims["sub"]:
                     raise SignInRefused(reason="userinfo")
                 claims = {**said, **claims}
@@ -115,7 +121,8 @@ class OidcClient:
             answer = await client.post(endpoint, data=form, auth=basic)
         if answer.status_code != 201:
             raise OutsideUnavailable(system=self._system)
-        query = httpx2.QueryParams({"client_id": self._settings.client_id, "request_uri": answer.json()["request_uri"]})
+        reference = str(self._object(answer).get("request_uri", ""))
+        query = httpx2.QueryParams({"client_id": self._settings.client_id, "request_uri": reference})
         return f"{authorize}?{query}"
 
     async def _claims(self, id_token: str, begun: Begun) -> dict[str, Any]:
@@ -145,22 +152,39 @@ class OidcClient:
         kid = _kid(id_token)
         if self._keys is None or (kid and kid not in {key.kid for key in self._keys.keys}):
             metadata = await self._provider()
-            self._keys = KeySet.import_key_set(await self._get(metadata["jwks_uri"]))
+            try:
+                self._keys = KeySet.import_key_set(await self._get(metadata["jwks_uri"]))  # pyright: ignore[reportArgumentType]
+            except (JoseError, ValueError, TypeError, KeyError) as wrong:
+                raise self._nonsense(metadata["jwks_uri"]) from wrong
         return self._keys
 
     async def _provider(self) -> dict[str, Any]:
         if not self._metadata or time.monotonic() - self._read_at > METADATA_TTL_S:
             root = self._settings.discovery_url or self._settings.issuer
-            self._metadata = await self._get(f"{root.rstrip('/')}/.well-known/openid-configuration")
-            self._read_at = time.monotonic()
+            address = f"{root.rstrip('/')}/.well-known/openid-configuration"
+            metadata = await self._get(address)
+            if not all(isinstance(metadata.get(name), str) for name in NEEDED):
+                raise self._nonsense(address)
+            self._metadata, self._read_at = metadata, time.monotonic()
         return self._metadata
 
-    async def _get(self, url: str) -> Any:
+    async def _get(self, url: str) -> dict[str, Any]:
         async with self._outbound.client(self._system) as client:
             answer = await client.get(url)
         if answer.status_code != 200:
             raise OutsideUnavailable(system=self._system)
-        return answer.json()
+        return self._object(answer)
+
+    def _object(self, answer: httpx2.Response) -> dict[str, Any]:
+        """The JSON object in an answer. Raises OutsideUnavailable for anything else."""
+        try:
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
+        except (ValueError, RecursionError, msgspec.MsgspecError) as wrong:
+            raise self._nonsense(str(answer.url)) from wrong
+
+    def _nonsense(self, address: str) -> OutsideUnavailable:
+        log.error("outside answer makes no sense", system=self._system, address=address.partition("?")[0])
+        return OutsideUnavailable(system=self._system)
 
 
 def _kid(token: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -64,6 +65,15 @@ def read(cursor: str, kinds: Sequence[type]) -> list[Any]:
         values = msgspec.json.decode(raw, type=list[Any])
         if len(values) != len(kinds):
             raise BadCursor
-        return [msgspec.convert(value, kind) for value, kind in zip(values, kinds, strict=True)]
-    except (ValueError, msgspec.MsgspecError) as wrong:
+        return [_key(msgspec.convert(value, kind)) for value, kind in zip(values, kinds, strict=True)]
+    except (ValueError, OverflowError, msgspec.MsgspecError) as wrong:
         raise BadCursor from wrong
+
+
+def _key(value: Any) -> Any:
+    """A moment needs its zone, and must be one in UTC too."""
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise BadCursor
+    return value.astimezone(UTC)

@@ -37,6 +37,7 @@ HEADERS = [
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 PERSONAL = ("/v1/citizen", "/v1/officer", "/v1/partner")
 SLOW_S = 2.0
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
@@ -227,7 +228,8 @@ class Visit:
     def account(self, lane: Lane | None) -> None:
         seconds = time.monotonic() - self._began
         route = self._scope.get("path_template", "")
-        telemetry.REQUESTS.labels(self._scope["method"], route, self._status).inc()
+        method = self._scope["method"] if self._scope["method"] in METHODS else "other"
+        telemetry.REQUESTS.labels(method, route, self._status).inc()
         telemetry.REQUEST_SECONDS.labels(lane or "house").observe(seconds)
         if seconds > SLOW_S:
             log.warning("slow request", route=route, status=self._status, seconds=round(seconds, 3))

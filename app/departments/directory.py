@@ -18,7 +18,7 @@ from app.departments.working_time import Calendar, Hours, SpecialDay
 log = structlog.get_logger()
 
 MAX_AGE_S = 30.0
-CELL = 0.03
+CELL = 0.02
 """Degrees: some 3.3 km."""
 CITY_EDGE_M = 8_000
 """A place farther than this from every known point of the city is outside of it."""
@@ -84,7 +84,8 @@ class Directory:
         self._units: dict[str, Unit] = {}
         self._area_units: dict[tuple[str, str], str] = {}
         self._points: list[Point] = []
-        self._cells: dict[tuple[int, int], list[Point]] = {}
+        self._around: dict[tuple[int, int], list[Point]] = {}
+        """The points in a cell and in the eight about it."""
 
     async def refresh(self) -> None:
         today = date.today()  # noqa: DTZ011
@@ -105,9 +106,10 @@ class Directory:
                 self._timezone,
             )
         self._area_units = {(u.area_code, u.kind): u.code for u in self._units.values() if u.area_code}
-        self._cells = {}
+        self._around = {}
         for point in self._points:
-            self._cells.setdefault(_cell(point.lat, point.lon), []).append(point)
+            for cell in _about(point.lat, point.lon):
+                self._around.setdefault(cell, []).append(point)
 
     async def keep_fresh(self) -> None:
         """Runs as long as the process: an edit by the city is in force everywhere within MAX_AGE_S."""
@@ -147,14 +149,7 @@ class Directory:
 
     def nearest(self, lat: float, lon: float) -> list[Near]:
         """The nearest areas by their known points, at most CANDIDATES, the nearest first."""
-        row, column = _cell(lat, lon)
-        around = [
-            point
-            for r in (row - 1, row, row + 1)
-            for c in (column - 1, column, column + 1)
-            for point in self._cells.get((r, c), ())
-        ]
-        found = _rank(around, lat, lon)
+        found = _rank(self._around.get(_cell(lat, lon), []), lat, lon)
         if len(found) == CANDIDATES and found[-1].distance_m <= CELL * DEGREE_M * HANOI_COS:
             return found  # nothing outside the nine cells can be nearer
         return _rank(self._points, lat, lon)
@@ -168,6 +163,11 @@ def plain(text: str) -> str:
 
 def _cell(lat: float, lon: float) -> tuple[int, int]:
     return math.floor(lat / CELL), math.floor(lon / CELL)
+
+
+def _about(lat: float, lon: float) -> list[tuple[int, int]]:
+    row, column = _cell(lat, lon)
+    return [(r, c) for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)]
 
 
 def _rank(points: list[Point], lat: float, lon: float) -> list[Near]:

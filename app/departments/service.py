@@ -51,8 +51,9 @@ async def finish(house: House, staff: OidcClient, returned: Returned) -> TokensO
     async with house.database.transaction() as db:
         begun = await sign_ins.recall(db, PROVIDER, returned.state)
     claims = await staff.finish(returned.code, begun)
-    methods = claims.get("amr", [])
-    if not SECOND_FACTORS & set(methods):
+    said = claims.get("amr")
+    methods = [str(method) for method in said] if isinstance(said, list) else []  # pyright: ignore[reportUnknownVariableType]
+    if not SECOND_FACTORS.intersection(methods):
         raise SecondFactorNeeded
     async with house.database.transaction() as db:
         officer = await queries.officer_by_subject(db, claims["iss"], claims["sub"])

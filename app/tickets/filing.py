@@ -136,12 +136,14 @@ class Filing:
         for _ in range(CODE_TRIES):
             try:
                 return await self._batch(self._draft(citizen, new, claim))
-            except asyncpg.UniqueViolationError as wrong:
-                broken = getattr(wrong, "constraint_name", "")
+            except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as wrong:
+                broken = str(getattr(wrong, "constraint_name", ""))
                 if broken == "ticket_pkey":
                     raise AlreadyFiled(id=str(new.id)) from wrong
-                if broken != "ticket_code_key":
+                if broken.startswith("ticket_photo_"):
                     raise queries.PhotoUnusable from wrong
+                if broken != "ticket_code_key":
+                    raise
         raise Conflict
 
     def _draft(self, citizen: Citizen, new: NewTicket, claim: Claim) -> Draft:
@@ -258,5 +260,6 @@ class Filing:
 
 def new_code() -> str:
     """What a resident can read over the phone: `PA-7K3M-9QXZ`, 40 random bits."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    drawn = secrets.randbits(40)
+    letters = "".join(ALPHABET[drawn >> shift & 31] for shift in range(0, 40, 5))
     return f"PA-{letters[:4]}-{letters[4:]}"

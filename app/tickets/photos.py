@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import io
 import os
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,21 +15,28 @@ import structlog
 from litestar.response import File
 from msgspec import Struct
 from PIL import ExifTags, Image, ImageOps
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import idempotency
 from app.core.errors import AppError, NotFound, Text
 from app.core.house import House
-from app.core.idempotency import Answer, Claim
-from app.core.ids import new_id
+from app.core.idempotency import Answer, Claim, Replayed
+from app.core.ids import born, new_id
 from app.core.principals import Citizen, Officer
 from app.core.settings import Uploads
-from app.tickets.models import Photo
+from app.tickets.models import Photo, TicketPhoto
 from app.tickets.schemas import PhotoOut
 
 log = structlog.get_logger()
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SIDE_MAX = 2560
+CAMERAS_SINCE = 1990
+UNUSED_KEPT = timedelta(days=7)
+"""How long a phone that filed without a network may take to name the picture in a ticket."""
+SWEPT = timedelta(days=37)
+"""How far back the sweep looks; it need not read the pictures of years."""
 
 
 class NotAPhoto(AppError):
@@ -77,10 +85,14 @@ async def receive(house: House, who: Citizen | Officer, claim: Claim, body: byte
     out = msgspec.convert(photo, PhotoOut, from_attributes=True)
     answer = idempotency.answer_created(out, f"{location}/{photo.id}")
     await asyncio.to_thread(write, path_of(uploads, photo.id), picture.jpeg)
-    async with database.transaction() as db:
-        await idempotency.take(db, claim)
-        db.add(photo)
-        await idempotency.keep(db, claim, answer)
+    try:
+        async with database.transaction() as db:
+            await idempotency.take(db, claim)
+            db.add(photo)
+            await idempotency.keep(db, claim, answer)
+    except (Replayed, AppError):
+        await asyncio.to_thread(remove, uploads, [photo.id])
+        raise
     return answer
 
 
@@ -90,8 +102,7 @@ def decode(body: bytes, pixels_max: int, zone: tzinfo) -> Picture:
         with Image.open(io.BytesIO(body), formats=FORMATS) as opened:
             if opened.width * opened.height > pixels_max:
                 raise PhotoTooLarge(pixels_max=pixels_max)
-            exif = opened.getexif()
-            taken_at, position = _taken_at(exif, zone), _position(exif)
+            taken_at, position = _said(opened, zone)
             upright = ImageOps.exif_transpose(opened).convert("RGB")
             upright.thumbnail((SIDE_MAX, SIDE_MAX))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError) as wrong:
@@ -120,23 +131,50 @@ def write(path: Path, content: bytes) -> None:
     """All of it or nothing, and on the disk before we answer for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove(uploads: Uploads, photo_ids: Sequence[UUID]) -> None:
+    for photo_id in photo_ids:
+        path_of(uploads, photo_id).unlink(missing_ok=True)
+
+
+async def forget_unused(db: AsyncSession) -> Sequence[UUID]:
+    """Pictures that were uploaded and never became part of a ticket; their files are for `remove`, once this is committed."""
+    now = datetime.now(UTC)
+    used = select(TicketPhoto.photo_id).where(TicketPhoto.photo_id == Photo.id).exists()
+    old = Photo.id.between(born(now - SWEPT), born(now - UNUSED_KEPT))
+    return (await db.scalars(delete(Photo).where(old, ~used).returning(Photo.id))).all()
+
+
+def _said(picture: Image.Image, zone: tzinfo) -> tuple[datetime | None, tuple[float, float] | None]:
+    """What the picture's EXIF says of its time and place. A camera may write anything there, and it is never worth a refusal."""
+    try:
+        exif = picture.getexif()
+        return _taken_at(exif, zone), _position(exif)
+    except Exception as wrong:
+        log.info("EXIF cannot be read", error=type(wrong).__name__)
+        return None, None
 
 
 def _taken_at(exif: Image.Exif, zone: tzinfo) -> datetime | None:
     """A camera writes its own clock; without an offset that is the city's."""
     said = exif.get_ifd(ExifTags.IFD.Exif)
     taken, offset = said.get(ExifTags.Base.DateTimeOriginal), said.get(ExifTags.Base.OffsetTimeOriginal)
+    if not taken:
+        return None
     try:
-        if taken and offset:
-            return datetime.strptime(f"{taken} {offset}", "%Y:%m:%d %H:%M:%S %z")
-        return datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone) if taken else None
+        at = datetime.strptime(f"{taken} {offset or '+00:00'}", "%Y:%m:%d %H:%M:%S %z")
     except ValueError:
         return None
+    return (at if offset else at.replace(tzinfo=zone)) if at.year >= CAMERAS_SINCE else None
 
 
 def _position(exif: Image.Exif) -> tuple[float, float] | None:
@@ -146,6 +184,8 @@ def _position(exif: Image.Exif) -> tuple[float, float] | None:
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     south, west = gps.get(ExifTags.GPS.GPSLatitudeRef) == "S", gps.get(ExifTags.GPS.GPSLongitudeRef) == "W"
+    if not (0 <= lat <= 90 and 0 <= lon <= 180):  # NaN is neither
+        return None
     return (-lat if south else lat, -lon if west else lon)
 
 

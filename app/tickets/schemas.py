@@ -9,7 +9,7 @@ from msgspec import Meta
 from app.core.wire import In, Out
 from app.tickets.workflow import Attention, Kind, Rating, Severity, Status
 
-Words = Annotated[str, Meta(min_length=10, max_length=4000)]
+Words = Annotated[str, Meta(min_length=10, max_length=4000, pattern=r"\S")]
 Note = Annotated[str, Meta(max_length=2000)]
 PhotoIds = Annotated[list[UUID], Meta(max_length=10)]
 

@@ -92,7 +92,7 @@ async def test_the_return_of_a_link_cannot_sign_somebody_in(
     assert (await make.resident().post("/v1/public/eid-sessions", back, status=400))["code"] == "sign-in-refused"
 
 
-@pytest.mark.parametrize("kind", ["error", "slow"])
+@pytest.mark.parametrize("kind", ["error", "slow", "nonsense"])
 async def test_when_the_provider_fails_the_answer_is_a_problem_that_says_so(
     make: Make, outside: httpx2.AsyncClient, no_faults: None, kind: str
 ) -> None:

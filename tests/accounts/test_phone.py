@@ -1,10 +1,12 @@
 """Sign-in by phone: a code by SMS."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx2
 import pytest
 
+from app.accounts import rules
 from app.core.house import House
 from sandbox.phone import eventually
 from tests.make import Make
@@ -45,6 +47,17 @@ async def test_after_five_wrong_tries_the_right_code_is_refused_too(make: Make, 
         await resident.post("/v1/public/sessions", {"phone": phone, "code": wrong}, status=422)
     problem = await resident.post("/v1/public/sessions", {"phone": phone, "code": code}, status=422)
     assert problem["code"] == "bad-code"
+
+
+async def test_codes_asked_for_at_once_leave_one_that_works(make: Make, new_phone: NewPhone, house: House) -> None:
+    phone, resident = new_phone(), make.resident()
+    asking = (resident.post("/v1/public/phone-codes", {"phone": phone}, status=202) for _ in range(3))
+    await asyncio.gather(*asking)
+    alive = await house.database.hot.fetchval(
+        "SELECT count(*) FROM phone_code WHERE phone_index = $1 AND used_at IS NULL AND expires_at > now()",
+        house.crypto.index(rules.PHONE, phone),
+    )
+    assert alive == 1
 
 
 async def test_a_newer_code_ends_the_older(make: Make, new_phone: NewPhone, outside: httpx2.AsyncClient) -> None:

@@ -15,6 +15,13 @@ async def test_health_says_what_answers(make: Make) -> None:
     assert await make.nobody().get("/health/ready") == {"status": "ok", "database": "ok", "redis": "ok"}
 
 
+async def test_a_made_up_method_makes_no_metric_of_its_own(make: Make) -> None:
+    await make.nobody().call("BREW", "/v1/public/areas", status=405)
+    text = (await make.nobody().call("GET", "/metrics", status=200)).text
+    assert 'method="other"' in text
+    assert "BREW" not in text
+
+
 async def test_metrics_count_requests_and_are_for_the_listed_addresses(make: Make, citizen: Resident) -> None:
     await citizen.get("/v1/citizen/me")
     text = (await make.nobody().call("GET", "/metrics", status=200)).text

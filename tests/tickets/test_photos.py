@@ -16,6 +16,11 @@ from sandbox.phone import Resident
 from tests.make import Make
 
 
+def kept(house: House) -> set[Path]:
+    """Every file of a picture."""
+    return {path for path in Path(house.settings.uploads.folder).rglob("*") if path.is_file()}
+
+
 def exif_picture() -> bytes:
     picture = Image.new("RGB", (120, 80), (10, 200, 30))
     exif = Image.Exif()
@@ -50,6 +55,58 @@ async def test_the_same_upload_sent_again_is_one_photo(make: Make, citizen: Resi
         for _ in range(2)
     ]
     assert first == again
+
+
+async def test_what_is_sent_again_leaves_no_second_file(make: Make, citizen: Resident, house: House) -> None:
+    picture = make.picture()
+    await citizen.call("POST", "/v1/citizen/photos", content=picture, key="p2", status=201)
+    files = kept(house)
+    await citizen.call("POST", "/v1/citizen/photos", content=picture, key="p2", status=201)
+    await citizen.call("POST", "/v1/citizen/photos", content=make.picture(), key="p2", status=422)
+    assert kept(house) == files
+
+
+async def test_a_picture_never_named_in_a_ticket_is_forgotten_after_a_week(
+    make: Make, citizen: Resident, house: House
+) -> None:
+    fresh, used, unused = [await make.photo(citizen) for _ in range(3)]
+    old = {one: str(aged(UUID(one))) for one in (used, unused)}
+    for before, after in old.items():
+        await house.database.hot.execute("UPDATE photo SET id = $2 WHERE id = $1", UUID(before), UUID(after))
+    await make.ticket(citizen, photo_ids=[old[used]])
+    async with house.database.transaction() as db:
+        forgotten = {str(one) for one in await photos.forget_unused(db)}
+    assert old[unused] in forgotten
+    assert not forgotten & {fresh, old[used]}
+    photos.remove(house.settings.uploads, [UUID(unused)])
+    assert not photos.path_of(house.settings.uploads, UUID(unused)).exists()
+
+
+def aged(photo_id: UUID) -> UUID:
+    """The id it would have, had it been uploaded eight days earlier."""
+    return UUID(int=photo_id.int - (8 * 24 * 3600 * 1000 << 80))
+
+
+NONSENSE = [
+    {0x8769: {0x9003: "0001:01:01 00:00:00", 0x9011: "+14:00"}},
+    {0x8769: {0x9003: "9999:99:99 99:99:99"}},
+    {0x8825: {1: "N", 2: (float("nan"), 0.0, 0.0), 3: "E", 4: (1e300, 0.0, 0.0)}},
+    {0x8825: {1: "N", 2: (21.0,), 3: "E", 4: "here"}},
+]
+
+
+@pytest.mark.parametrize("said", NONSENSE, ids=["year 1", "no date", "no number", "no place"])
+async def test_nonsense_in_exif_is_no_reason_to_refuse_a_picture(
+    citizen: Resident, house: House, said: dict[int, dict[int, object]]
+) -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    for ifd, tags in said.items():
+        exif.get_ifd(ifd).update(tags)
+    Image.new("RGB", (20, 20)).save(out, "PNG", exif=exif)
+    photo = await citizen.photo("/v1/citizen/photos", out.getvalue())
+    row = await house.database.hot.fetchrow("SELECT taken_at, taken_lat FROM photo WHERE id = $1", UUID(photo))
+    assert row is not None
+    assert row["taken_at"] is row["taken_lat"] is None
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"GIF89a" + b"\0" * 50])
@@ -98,7 +155,7 @@ async def test_a_picture_that_the_disk_has_lost_is_not_found(make: Make, citizen
 
 
 async def test_a_full_disk_is_a_503_and_leaves_no_photo(
-    make: Make, citizen: Resident, monkeypatch: pytest.MonkeyPatch
+    make: Make, citizen: Resident, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -106,6 +163,7 @@ async def test_a_full_disk_is_a_503_and_leaves_no_photo(
     monkeypatch.setattr(os, "fsync", full)
     answer = await citizen.call("POST", "/v1/citizen/photos", content=make.picture(), key="full", status=503)
     assert answer.json()["code"] == "storage-unavailable"
+    assert not {path for path in kept(house) if path.suffix == ".part"}
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

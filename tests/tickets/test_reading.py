@@ -1,5 +1,9 @@
 """Reading tickets: one's own, the inbox of a unit, nobody else's."""
 
+import pytest
+
+from app.core import pages
+from app.core.ids import new_id
 from sandbox.phone import Officer, Resident
 from tests.make import Make
 
@@ -66,8 +70,14 @@ async def test_an_answered_ticket_leaves_the_inbox(make: Make, citizen: Resident
 
 async def test_a_cursor_that_is_not_ours_is_refused(citizen: Resident, officer: Officer) -> None:
     for client, path in ((citizen, "/v1/citizen/tickets"), (officer, "/v1/officer/tickets")):
-        for cursor in ("nonsense", "W10", "WzFd", "W251bGxd"):
+        for cursor in ("nonsense", "W10", "WzFd", "W251bGxd", "\u00e9", "W" * 299):
             assert (await client.get(f"{path}?cursor={cursor}", status=400))["code"] == "bad-cursor"
+
+
+@pytest.mark.parametrize("at", ["2026-11-20T08:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", ""])
+async def test_a_moment_that_is_none_is_no_cursor(officer: Officer, at: str) -> None:
+    cursor = pages.cursor_of([at, str(new_id())])
+    assert (await officer.get(f"/v1/officer/tickets?cursor={cursor}", status=400))["code"] == "bad-cursor"
 
 
 async def test_a_page_has_its_limits(citizen: Resident) -> None:

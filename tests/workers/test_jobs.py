@@ -10,10 +10,11 @@ import pytest
 
 from app.core import outbox
 from app.core.db import Database
-from app.core.ids import new_id
+from app.core.ids import born, new_id
 from app.core.jobs import Lane, all_jobs
 from app.core.settings import Settings
 from app.notifications.rules import PUSH_JOB
+from app.tickets import photos
 from app.tickets.workflow import DEADLINE_JOB
 from tests.workers.runs import put, runner_of, state_of
 from workers.context import Context, Run, open_context
@@ -29,8 +30,14 @@ async def test_what_has_served_its_time_is_forgotten(alone: Settings, quiet: Dat
         await quiet.hot.execute("INSERT INTO idempotency_key VALUES ($1, $1, '', 201, '[]', '', $2)", key, created_at)
         await quiet.hot.execute("INSERT INTO worker VALUES ($1, 'x', $2, $2, 0, 0)", new_id(), created_at)
         await quiet.hot.execute("INSERT INTO rate_counter VALUES ($1, $2)", key, created_at + timedelta(hours=1))
+    photo = born(old - timedelta(days=5))
+    values = "$1, $1, '', 1, 1, 1, NULL, NULL, NULL, now()"
+    await quiet.hot.execute(f"INSERT INTO photo VALUES ({values})", photo)
+    photos.write(photos.path_of(alone.uploads, photo), b"picture")
     async with open_context(alone) as context:
         await WORKERS["sweep-old"](context, Run(new_id(), 1, {}))
+    assert not photos.path_of(alone.uploads, photo).exists()
+    assert await quiet.hot.fetchval("SELECT count(*) FROM photo") == 0
     for table in ("idempotency_key", "worker", "rate_counter"):
         assert await quiet.hot.fetchval(f"SELECT count(*) FROM {table}") == 1
     await quiet.hot.execute("DELETE FROM worker")
