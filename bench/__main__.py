@@ -34,7 +34,7 @@ PLANS = [
     Plan("bare", "bare Litestar, JSON, no database", BARE, Calls.hello),
     Plan("own", "ticket by key, coalesced", API, Calls.own_tickets, lambda _: pgbench.own(), 0.12),
     Plan("own-alone", "ticket by key, a statement each", ALONE, Calls.own_tickets, lambda _: pgbench.own(), 0.08),
-    Plan("unit", "ticket by key, ORM, uncoalesced (officer)", API, Calls.unit_tickets, lambda _: pgbench.own()),
+    Plan("unit", "ticket of the unit by key (officer)", API, Calls.unit_tickets, lambda _: pgbench.own()),
     Plan("inbox", "officer's inbox, 50 tickets", API, Calls.inboxes, pgbench.inbox),
     Plan("file", "file a ticket, micro-batched", API, Calls.filings, lambda _: pgbench.filing(BODY), 0.5),
     Plan("file-alone", "file a ticket, a statement each", ALONE, Calls.filings, lambda _: pgbench.filing(BODY), 0.3),

@@ -1,5 +1,6 @@
 """What crosses the wire: parents of the structs, the answer to a creation, entity tags."""
 
+import re
 import unicodedata
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ from msgspec import Struct
 from app.core.errors import AppError, Text
 
 T = TypeVar("T")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class In(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +30,7 @@ class Out(Struct, kw_only=True):
 
 def clean(text: str) -> str:
     """NFC. Raises ValueError on NUL and other control characters that PostgreSQL or a screen cannot take."""
-    if any(ch < " " and ch not in "\n\r\t" for ch in text):
+    if _CONTROL.search(text):
         raise ValueError("control characters are not allowed")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 

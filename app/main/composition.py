@@ -49,13 +49,14 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
             await snapshot.refresh()
             fresh = asyncio.create_task(snapshot.keep_fresh())
             stack.callback(fresh.cancel)
+        views = Views(directory, catalog)
         app = build(
             house,
             directory=directory,
             catalog=catalog,
             filing=Filing(house.database, directory, catalog),
-            reading=Reading(house.database),
-            views=Views(directory, catalog),
+            reading=Reading(house.database, views.of_row),
+            views=views,
             staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
             eid=OidcClient("national eID", house.settings.eid, house.outbound),
         )

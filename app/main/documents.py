@@ -55,7 +55,8 @@ def handler_key(path: str, method: str) -> tuple[str, str]:
 
 def is_once(handler: HTTPRouteHandler) -> bool:
     """Whether it asks for an Idempotency-Key."""
-    return bool({"once", "claim"} & set(handler.parsed_fn_signature.parameters))
+    asked = {"once", "claim"} & set(handler.parsed_fn_signature.parameters)
+    return bool(asked) or "once_by_itself" in handler.opt
 
 
 def _handlers(app: Litestar) -> list[tuple[Any, str, HTTPRouteHandler]]:

@@ -1,7 +1,8 @@
 """Reads of tickets; every one starts at `visible_to(who)`, or at its raw twin on the hot paths."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, false, select
@@ -11,9 +12,11 @@ from app.core import pages
 from app.core.batch import Batch
 from app.core.db import Database, Row
 from app.core.errors import AppError, Text
+from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
 from app.tickets import workflow
 from app.tickets.models import Photo, Ticket, TicketEvent, TicketPhoto
+from app.tickets.schemas import TicketOut
 from app.tickets.workflow import NoSuchTicket
 
 PHOTOS_SQL = """
@@ -25,6 +28,10 @@ OWN_SQL = f"""
 SELECT t.*, {PHOTOS_SQL}
 FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, citizen_id) JOIN ticket t USING (id, citizen_id)
 """
+
+SEEN_SQL = f"SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}"
+
+DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 INBOX_SQL = f"""
 SELECT t.*, {PHOTOS_SQL} FROM ticket t
@@ -127,27 +134,45 @@ async def check_free(db: AsyncSession, owner_id: UUID, photo_ids: Sequence[UUID]
         raise PhotoUnusable
 
 
-async def inbox(database: Database, officer: Officer, seen: tuple[datetime, UUID], limit: int) -> Sequence[Row]:
-    """Open tickets of the officer's units, the most urgent first: one statement, one index."""
+def visible_sql(officer: Officer, number: int) -> tuple[str, list[Any]]:
+    """The raw twin of `visible_to`: a condition, and what `$number` in it stands for."""
     if workflow.SEE_ALL in officer.acts:
-        return await database.hot.fetch(INBOX_SQL.format(visible="true"), *seen, limit + 1)
+        return "true", []
     units = sorted(officer.departments)
-    visible = "department_code = $4" if len(units) == 1 else "department_code = ANY($4)"
-    return await database.hot.fetch(
-        INBOX_SQL.format(visible=visible), *seen, limit + 1, units[0] if len(units) == 1 else units
-    )
+    if len(units) == 1:
+        return f"department_code = ${number}", units
+    return f"department_code = ANY(${number})", [units]
 
 
 class Reading:
-    """A citizen's own ticket by its id: what is asked while one statement runs is asked together in the next."""
+    """The hot reads; one an API process.
 
-    def __init__(self, database: Database) -> None:
+    A citizen's own ticket by its id: what is asked while one statement runs is asked together in the next.
+    """
+
+    def __init__(self, database: Database, show: Callable[[Row], TicketOut]) -> None:
         self._database = database
+        self._show = show
         self._batch: Batch[tuple[UUID, UUID], Row] = Batch(self._read, most=128)
 
-    async def own(self, citizen: Citizen, ticket_id: UUID) -> Row:
+    async def own(self, citizen: Citizen, ticket_id: UUID) -> TicketOut:
         """Raises NoSuchTicket."""
-        return await self._batch((ticket_id, citizen.id))
+        return self._show(await self._batch((ticket_id, citizen.id)))
+
+    async def seen(self, officer: Officer, ticket_id: UUID) -> TicketOut:
+        """A ticket that the officer may see. Raises NoSuchTicket."""
+        visible, values = visible_sql(officer, 2)
+        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, *values)
+        if row is None:
+            raise NoSuchTicket
+        return self._show(row)
+
+    async def inbox(self, officer: Officer, cursor: str | None, limit: int) -> Page[TicketOut]:
+        """Open tickets of the officer's units, the one due first on top: one statement, one index. Raises BadCursor."""
+        seen = pages.read(cursor, [datetime, UUID]) if cursor else [DAWN, UUID(int=0)]
+        visible, values = visible_sql(officer, 4)
+        rows = await self._database.hot.fetch(INBOX_SQL.format(visible=visible), *seen, limit + 1, *values)
+        return pages.page(rows, limit, lambda row: [row["due_at"], row["id"]], self._show)
 
     async def _read(self, asked: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:
         distinct = list(dict.fromkeys(asked))

@@ -1,6 +1,5 @@
 """Tickets over HTTP: one list of handlers a door."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, RawBody
 from litestar.response import File
 
-from app.core import pages, wire
+from app.core import idempotency, pages, wire
 from app.core.door import Db
-from app.core.guards import TheCitizen, TheOfficer, needs
+from app.core.guards import CitizenRequest, OfficerRequest, TheCitizen, TheOfficer, needs
 from app.core.house import House
 from app.core.idempotency import Claim, Once
 from app.core.pages import PAGE_MAX, Page
@@ -42,8 +41,6 @@ TheHouse = NamedDependency[House]
 TheDirectory = NamedDependency[Directory]
 TheCatalog = NamedDependency[Catalog]
 TheViews = NamedDependency[Views]
-
-DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @get("/categories")
@@ -100,12 +97,13 @@ async def get_ticket_photo(photo_id: FromPath[UUID], me: TheOfficer, db: Db, hou
     return await photos.shown(house.settings.uploads, found.id)
 
 
-@post("/tickets")
+@post("/tickets", opt={"once_by_itself": True})
 async def file_ticket(
-    data: JSONBody[NewTicket], me: TheCitizen, claim: NamedDependency[Claim], filing: NamedDependency[Filing]
+    data: JSONBody[NewTicket], request: CitizenRequest, filing: NamedDependency[Filing]
 ) -> Response[TicketOut]:
     """File a feedback ticket. The unit is chosen by category and place, the deadline by the city's working hours."""
-    return (await filing.file(me, data, claim)).response()
+    claim = await idempotency.claim_of(request)
+    return (await filing.file(request.user, data, claim)).response()
 
 
 @get("/tickets")
@@ -121,13 +119,12 @@ async def list_own_tickets(
 @get("/tickets/{ticket_id:uuid}")
 async def get_own_ticket(
     ticket_id: FromPath[UUID],
-    me: TheCitizen,
+    request: CitizenRequest,
     reading: NamedDependency[Reading],
-    views: TheViews,
     if_none_match: IfNoneMatch = None,
 ) -> Response[TicketOut]:
     """One's own ticket as it stands."""
-    out = views.of_row(await reading.own(me, ticket_id))
+    out = await reading.own(request.user, ticket_id)
     return wire.tagged(out, tag_of(out), if_none_match)
 
 
@@ -154,21 +151,21 @@ async def rate_ticket(
 
 @get("/tickets")
 async def list_inbox(
-    me: TheOfficer, house: TheHouse, views: TheViews, cursor: Cursor = None, limit: Limit = 50
+    request: OfficerRequest, reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TicketOut]:
     """The open tickets of the officer's units, the one due first on top."""
-    due_at, ticket_id = pages.read(cursor, [datetime, UUID]) if cursor else (DAWN, UUID(int=0))
-    found = await queries.inbox(house.database, me, (due_at, ticket_id), limit)
-    return pages.page(found, limit, lambda row: [row["due_at"], row["id"]], views.of_row)
+    return await reading.inbox(request.user, cursor, limit)
 
 
 @get("/tickets/{ticket_id:uuid}")
 async def get_ticket(
-    ticket_id: FromPath[UUID], me: TheOfficer, db: Db, views: TheViews, if_none_match: IfNoneMatch = None
+    ticket_id: FromPath[UUID],
+    request: OfficerRequest,
+    reading: NamedDependency[Reading],
+    if_none_match: IfNoneMatch = None,
 ) -> Response[TicketOut]:
     """A ticket of the officer's units; its ETag is what a move needs as If-Match."""
-    ticket = await queries.one(db, me, ticket_id)
-    out = views.of(ticket, await queries.photos_of(db, [ticket.id]))
+    out = await reading.seen(request.user, ticket_id)
     return wire.tagged(out, tag_of(out), if_none_match)
 
 

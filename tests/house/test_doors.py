@@ -7,6 +7,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from app.core import errors
+from app.main.documents import is_once
 from app.main.doors import DOORS, Door
 from sandbox.phone import Client
 from tests.make import Make
@@ -38,9 +39,8 @@ def test_every_handler_says_what_it_does(door: Door, handler: HTTPRouteHandler) 
 
 @pytest.mark.parametrize(("door", "handler"), [one for one in HANDLERS if "POST" in one[1].http_methods], ids=name)
 def test_every_post_is_idempotent_or_says_why_not(door: Door, handler: HTTPRouteHandler) -> None:
-    asked = {"once", "claim"} & set(handler.parsed_fn_signature.parameters)
     exempt = handler.opt.get("once_exempt", "")
-    assert bool(asked) != bool(exempt), "either an Idempotency-Key, or a reason why none is needed"
+    assert is_once(handler) != bool(exempt), "either an Idempotency-Key, or a reason why none is needed"
 
 
 @pytest.fixture(scope="module")
