@@ -144,6 +144,13 @@ class BodyTooSlow(AppError):
     title = Text("Gửi nội dung quá chậm", "The body arrived too slowly")
 
 
+class BodyCutShort(AppError):
+    """Nobody hears it; it keeps what is no fault of ours out of the errors."""
+
+    status, code = 400, "body-cut-short"
+    title = Text("Kết nối bị ngắt khi đang gửi", "The connection ended within the body")
+
+
 class SignInNeeded(AppError):
     status, code = 401, "sign-in-needed"
     title = Text("Bạn cần đăng nhập", "You need to sign in")

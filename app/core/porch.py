@@ -37,6 +37,7 @@ HEADERS = [
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 PERSONAL = ("/v1/citizen", "/v1/officer", "/v1/partner")
 SLOW_S = 2.0
+WITH_BODY = ("POST", "PUT", "PATCH")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
@@ -132,14 +133,14 @@ class Porch:
             telemetry.SHED.labels(lane).inc()
             raise errors.Overloaded
 
-    def _careful(self, scope: Scope, receive: Receive) -> Receive:
+    def _careful(self, scope: HTTPScope, receive: Receive) -> Receive:
         """Checks the head now; the body as it comes."""
         check_text(scope)
         length = self._check_headers(scope)
         cap = self._body_caps.get(scope["path"], self._settings.body_bytes_max)
         if length > cap:
             raise errors.BodyTooLarge(bytes_max=cap)
-        return Body(receive, cap, self._settings.body_timeout_s)
+        return Body(receive, cap, self._settings.body_timeout_s, awaited=scope["method"] in WITH_BODY)
 
     def _check_headers(self, scope: Scope) -> int:
         size = length = 0
@@ -155,10 +156,11 @@ class Porch:
 class Body:
     """Receives a body no larger and no slower than allowed."""
 
-    def __init__(self, receive: Receive, bytes_max: int, timeout_s: float) -> None:
+    def __init__(self, receive: Receive, bytes_max: int, timeout_s: float, *, awaited: bool) -> None:
         self._receive = receive
         self._bytes_max = bytes_max
         self._timeout_s = timeout_s
+        self._awaited = awaited
         self._size = 0
         self._whole = False
         self._until = 0.0
@@ -173,6 +175,8 @@ class Body:
                 message = await self._receive()
         except TimeoutError as wrong:
             raise errors.BodyTooSlow(headers={"Connection": "close"}) from wrong
+        if message["type"] == "http.disconnect" and self._awaited:
+            raise errors.BodyCutShort
         if message["type"] == "http.request":
             self._size += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)

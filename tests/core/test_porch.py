@@ -35,6 +35,7 @@ async def ask(client: Resident, content: bytes, **headers: str) -> httpx2.Respon
         (b'{"category_code": "GT-OGM", "description": "long enough text", "extra": 1}', 400, "invalid-input"),
         (b'{"category_code": 7, "description": "long enough text"}', 400, "invalid-input"),
         (b'{"category_code": "GT-OGM", "description": "short"}', 400, "invalid-input"),
+        (b'{"category_code": "GT-OGM", "description": "                    "}', 400, "invalid-input"),
         (
             b'{"category_code": "GT-OGM", "description": "long enough text", "place": {"lat": 99, "lon": 1}}',
             400,
@@ -214,6 +215,22 @@ async def test_overload_sheds_the_least_urgent_first(house: House) -> None:
         await fill("/health/live", 1)  # who watches us is let in
         leave.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+
+async def test_a_caller_who_hangs_up_within_the_body_is_no_error_of_ours(app: Porch, citizen: Resident) -> None:
+    messages = [{"type": "http.request", "body": b'{"category', "more_body": True}, {"type": "http.disconnect"}]
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = [(b"authorization", f"Bearer {citizen.token}".encode()), (b"idempotency-key", b'"gone"')]
+    await app(scope_of("POST", TICKETS, headers), receive, send)
+    assert said[0]["status"] == 400
+    assert b'"body-cut-short"' in said[1]["body"]
 
 
 def test_a_forwarded_address_counts_only_behind_our_own_proxy() -> None:
