@@ -18,13 +18,15 @@ from app.departments.working_time import Calendar, Hours, SpecialDay
 log = structlog.get_logger()
 
 MAX_AGE_S = 30.0
-CELL = 0.02
-"""Degrees: some 3.3 km."""
+CELL = 0.01
+"""Degrees: some 1.1 km."""
 CITY_EDGE_M = 8_000
 """A place farther than this from every known point of the city is outside of it."""
 CANDIDATES = 3
 DEGREE_M = 111_320.0
 HANOI_COS = math.cos(math.radians(21.0))
+DIAGONAL = CELL * math.hypot(1, HANOI_COS)
+"""Of a cell, in degrees of latitude."""
 
 
 class OutsideTheCity(AppError):
@@ -84,8 +86,8 @@ class Directory:
         self._units: dict[str, Unit] = {}
         self._area_units: dict[tuple[str, str], str] = {}
         self._points: list[Point] = []
-        self._around: dict[tuple[int, int], list[Point]] = {}
-        """The points in a cell and in the eight about it."""
+        self._near: dict[tuple[int, int], list[Point]] = {}
+        """By cell, the points that can be among the nearest from somewhere in it; as large as the city at most."""
 
     async def refresh(self) -> None:
         today = date.today()  # noqa: DTZ011
@@ -106,10 +108,7 @@ class Directory:
                 self._timezone,
             )
         self._area_units = {(u.area_code, u.kind): u.code for u in self._units.values() if u.area_code}
-        self._around = {}
-        for point in self._points:
-            for cell in _about(point.lat, point.lon):
-                self._around.setdefault(cell, []).append(point)
+        self._near = {}
 
     async def keep_fresh(self) -> None:
         """Runs as long as the process: an edit by the city is in force everywhere within MAX_AGE_S."""
@@ -149,10 +148,21 @@ class Directory:
 
     def nearest(self, lat: float, lon: float) -> list[Near]:
         """The nearest areas by their known points, at most CANDIDATES, the nearest first."""
-        found = _rank(self._around.get(_cell(lat, lon), []), lat, lon)
-        if len(found) == CANDIDATES and found[-1].distance_m <= CELL * DEGREE_M * HANOI_COS:
-            return found  # nothing outside the nine cells can be nearer
-        return _rank(self._points, lat, lon)
+        cell = _cell(lat, lon)
+        return _rank(self._near.get(cell) or self._find_near(cell), lat, lon)
+
+    def _find_near(self, cell: tuple[int, int]) -> list[Point]:
+        """If the last candidate is d from the middle, then from anywhere in the cell it is within d and half a diagonal;
+        so what is farther than d and a whole diagonal from the middle is never among them."""
+        lat, lon = (cell[0] + 0.5) * CELL, (cell[1] + 0.5) * CELL
+        ranked = _rank(self._points, lat, lon)
+        if not ranked:
+            return []
+        reach = (ranked[-1].distance_m + 1) / DEGREE_M + DIAGONAL
+        found = [point for point in self._points if _squared(point, lat, lon) <= reach**2]
+        if ranked[0].distance_m <= CITY_EDGE_M + DIAGONAL * DEGREE_M:
+            self._near[cell] = found
+        return found
 
 
 def plain(text: str) -> str:
@@ -165,15 +175,15 @@ def _cell(lat: float, lon: float) -> tuple[int, int]:
     return math.floor(lat / CELL), math.floor(lon / CELL)
 
 
-def _about(lat: float, lon: float) -> list[tuple[int, int]]:
-    row, column = _cell(lat, lon)
-    return [(r, c) for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)]
+def _squared(point: Point, lat: float, lon: float) -> float:
+    """In degrees of latitude."""
+    return (point.lat - lat) ** 2 + ((point.lon - lon) * HANOI_COS) ** 2
 
 
 def _rank(points: list[Point], lat: float, lon: float) -> list[Near]:
     nearest: dict[str, float] = {}
     for point in points:
-        squared = (point.lat - lat) ** 2 + ((point.lon - lon) * HANOI_COS) ** 2
+        squared = _squared(point, lat, lon)
         if squared < nearest.get(point.area_code, math.inf):
             nearest[point.area_code] = squared
     ranked = sorted(nearest.items(), key=lambda item: item[1])[:CANDIDATES]

@@ -33,8 +33,8 @@ async def test_the_grid_finds_what_a_full_search_finds(house: House) -> None:
     directory = Directory(house.database)
     await directory.refresh()
     points = directory._points
-    for number in range(300):
-        lat, lon = 20.6 + (number * 37 % 80) / 100, 105.3 + (number * 53 % 70) / 100
+    for number in range(600):
+        lat, lon = 20.6 + (number * 37 % 797) / 1000, 105.3 + (number * 53 % 691) / 1000
         assert directory.nearest(lat, lon) == _rank(points, lat, lon)
         assert len(directory.nearest(lat, lon)) == CANDIDATES
 
