@@ -35,7 +35,10 @@ async def test_a_document_is_readable_with_our_own_files_only(make: Make, audien
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
     for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         assert source.startswith("/")
-        assert (await nobody.call("GET", source, status=200)).content
+        answer = await nobody.call("GET", source, status=200)
+        kind = "text/css" if source.endswith(".css") else "text/javascript"
+        assert answer.content
+        assert answer.headers["content-type"].startswith(kind)
     assert (await nobody.get(f"/openapi/{audience}.json"))["openapi"].startswith("3.1")
 
 
