@@ -43,7 +43,10 @@ class Grant(Struct, frozen=True):
 
 
 class Provider:
-    """`address` is where it answers; its issuer may be another name. `people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo."""
+    """`address` is where it answers; its issuer may be another name.
+
+    `people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo.
+    """
 
     def __init__(
         self,

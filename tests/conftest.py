@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_configure_node(node: object) -> None:
-    node.workerinput["addresses"] = node.config.stash[ADDRESSES]  # type: ignore[attr-defined]
+    node.workerinput["addresses"] = node.config.stash[ADDRESSES]  # type: ignore[attr-defined]  # xdist names no type for it
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

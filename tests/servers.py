@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,7 +17,7 @@ import asyncpg
 from app.cli import setup
 from app.cli.embedded import temporary
 from app.cli.home import ROOT, Home, city_environment
-from app.cli.process import free_port, stop, tail
+from app.cli.process import free_port, looks, stop, tail
 from app.core import db, settings
 from app.core.settings import Settings
 from seeds import load
@@ -105,12 +104,7 @@ def process(log: Path, environment: dict[str, str], *command: str) -> Generator[
 
 
 def wait_for(url: str, log: Path, seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            if time.monotonic() > until:
-                raise AssertionError(f"{url} does not answer:\n{tail(log)}") from None
-            time.sleep(0.03)
+    for _ in looks(seconds):
+        with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+            return
+    raise AssertionError(f"{url} does not answer:\n{tail(log)}")

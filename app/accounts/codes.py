@@ -14,6 +14,7 @@ from app.accounts.rules import CODE_TRIES_MAX, CODE_TTL, PHONE, SMS_JOB, BadCode
 from app.accounts.schemas import AskCode, NewSession
 from app.core import outbox, sessions
 from app.core.crypto import Crypto
+from app.core.db import lock_number
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.limits import Rate
@@ -51,7 +52,7 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
     code.code_sealed = house.crypto.encrypt("phone.code", digits)
     code.code_index = _code_index(house.crypto, code.id, digits)
     async with house.database.transaction() as db:
-        await db.execute(select(func.pg_advisory_xact_lock(int.from_bytes(index[:8], "big", signed=True))))
+        await db.execute(select(func.pg_advisory_xact_lock(lock_number(index))))
         await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
         db.add(code)
         outbox.put(db, SMS_JOB, code_id=code.id)

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
@@ -20,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from app.cli import doctor as doctors
 from app.cli import setup
 from app.cli.home import ROOT, Home
-from app.cli.process import CannotStart
+from app.cli.process import CannotStart, looks
 from app.cli.up import City, stop_leftovers
 from app.core import db, outbox, settings
 from app.core.db import CannotConnect, Database
@@ -75,12 +74,11 @@ def down() -> None:
         console.print(f"Ended what was left running: {', '.join(left)}." if left else "Nothing is running here.")
         return
     os.kill(pid, signal.SIGTERM)
-    until = time.monotonic() + DOWN_S
-    while home.running_pid() is not None:
-        if time.monotonic() > until:
-            raise CannotStart(f"Process {pid} does not stop.")
-        time.sleep(0.1)
-    console.print("Stopped; the data is kept.")
+    for _ in looks(DOWN_S):
+        if home.running_pid() is None:
+            console.print("Stopped; the data is kept.")
+            return
+    raise CannotStart(f"Process {pid} does not stop.")
 
 
 @main.command()

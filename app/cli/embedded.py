@@ -61,7 +61,7 @@ class Postgres:
             while self._process is not None and self._process.poll() is None and time.monotonic() < until:
                 if self.answers():
                     return
-                time.sleep(0.05)
+                time.sleep(0.05)  # it recovers from a crash first, and says nothing when it is done
             time.sleep(0.3)  # what a killed server left (shared memory, a bound port) goes within seconds
         raise CannotStart(f"PostgreSQL did not start. Its log ends:\n{tail(self._folder / 'postgres.log')}")
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ STOP_S = 20.0
 
 class CannotStart(Exception):
     """A sentence for the person at the screen."""
+
+
+def looks(seconds: float) -> Generator[None]:
+    """Look, wait a little, look again, until the time is over: another process tells nobody when it is ready or gone."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
+        time.sleep(0.03)
 
 
 def launch(command: list[str], log: Path, lock: Path, **more: Any) -> Process:
@@ -64,11 +73,9 @@ def stop_holder(lock: Path, how: signal.Signals = signal.SIGTERM) -> bool:
     for signalled in (how, signal.SIGKILL):
         with suppress(ProcessLookupError):  # gone, but what it has forked is not yet
             os.kill(pid, signalled)
-        until = time.monotonic() + STOP_S
-        while time.monotonic() < until:
+        for _ in looks(STOP_S):
             if holder(lock) is None:
                 return True
-            time.sleep(0.05)
     raise CannotStart(f"Process {pid} of an earlier start does not end; {lock} names it.")
 
 
@@ -86,13 +93,13 @@ def stop(process: Process | None, how: signal.Signals) -> None:
 
 def wait_for_port(port: int, process: Process, log: Path, name: str) -> None:
     """Raises CannotStart with the end of the log."""
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and process.poll() is None:
+    for _ in looks(START_S):
+        if process.poll() is not None:
+            break
         with socket.socket() as tried:
             tried.settimeout(0.5)
             if tried.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.03)
     stop(process, signal.SIGKILL)
     raise CannotStart(f"{name} did not start. Its log ends:\n{tail(log)}")
 

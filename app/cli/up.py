@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from app.cli import setup
 from app.cli.embedded import Postgres, Valkey
 from app.cli.home import ROOT, Home, city_environment
-from app.cli.process import CannotStart, Process, launch, stop, stop_holder, tail
+from app.cli.process import CannotStart, Process, launch, looks, stop, stop_holder, tail
 from app.core import db, settings
 from app.core.settings import Settings
 from seeds import city, load
@@ -63,7 +64,7 @@ class City:
             if not self._stopping:
                 self._say_ready(time.monotonic() - began)
             while not self._stopping:
-                time.sleep(0.2)
+                time.sleep(0.2)  # then see whether anything has died
                 self._watch()
         except KeyboardInterrupt:
             pass
@@ -146,14 +147,12 @@ class City:
         return launch(command, self._log(name), self._home.lock_of(name), env=environment)
 
     def _await_url(self, name: str, url: str) -> None:
-        until = time.monotonic() + READY_S
         child = next(one for one in self._children if one.name == name)
-        while time.monotonic() < until and child.process.poll() is None:
-            try:
-                with urllib.request.urlopen(url, timeout=1):  # noqa: S310
-                    return
-            except OSError:
-                time.sleep(0.05)
+        for _ in looks(READY_S):
+            if child.process.poll() is not None:
+                break
+            with suppress(OSError), urllib.request.urlopen(url, timeout=1):  # noqa: S310
+                return
         raise CannotStart(f"{name} did not start. Its log ends:\n{tail(self._log(name))}")
 
     def _watch(self) -> None:

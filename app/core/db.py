@@ -131,6 +131,11 @@ class Database:
         await self.engine.dispose()
 
 
+def lock_number(digest: bytes) -> int:
+    """The advisory lock that stands for a hash."""
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 class CannotConnect(Exception):
     """A sentence for the person at the screen."""
 

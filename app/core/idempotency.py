@@ -17,7 +17,7 @@ from sqlalchemy import LargeBinary, SmallInteger, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
+from app.core.db import Base, lock_number
 from app.core.errors import AppError, Text
 
 KEPT = timedelta(hours=48)
@@ -132,7 +132,7 @@ async def take(db: AsyncSession, claim: Claim) -> None:
 
     The lock first, the look in a statement of its own: so it sees what the holder before us committed.
     """
-    lock = int.from_bytes(hashlib.sha256(f"{claim.caller}\n{claim.key}".encode()).digest()[:8], "big", signed=True)
+    lock = lock_number(hashlib.sha256(f"{claim.caller}\n{claim.key}".encode()).digest())
     if not await db.scalar(select(func.pg_try_advisory_xact_lock(lock))):
         raise KeyInFlight
     kept = await db.get(IdempotencyKey, (claim.caller, claim.key))

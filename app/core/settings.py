@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from joserfc.errors import JoseError
@@ -186,7 +186,7 @@ def _unusable(settings: Settings) -> list[str]:
         faults.append("CRYPTO__INDEX_KEY does not fit: it needs 32 bytes in base64.")
     if not _can_sign(settings.tokens.signing_keys):
         faults.append("TOKENS__SIGNING_KEYS does not fit: a JWK set of P-256 keys, the first private.")
-    if settings.timezone not in available_timezones():
+    if not _is_zone(settings.timezone):
         faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
     return faults
 
@@ -196,6 +196,14 @@ def _is_key(text: str) -> bool:
         return len(base64.b64decode(text, validate=True)) == 32
     except ValueError:
         return False
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _can_sign(text: str) -> bool:
