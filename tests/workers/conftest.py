@@ -13,9 +13,10 @@ from tests import servers
 
 @pytest.fixture(scope="module")
 async def alone(settings: Settings, addresses: tuple[str, str], process_name: str) -> Settings:
-    """A database in which no worker works."""
+    """A database in which no worker works, and queues that no other worker empties."""
     url = await servers.clone(addresses[0], f"khue_{process_name}_jobs")
-    return structs.replace(settings, database_url=url)
+    number = int(process_name.removeprefix("gw")) + 9
+    return structs.replace(settings, database_url=url, redis_url=addresses[1].replace("/0", f"/{number}"))
 
 
 @pytest.fixture(scope="module")
