@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[plan.name for plan in PLANS], default=[])
     asked = parser.parse_args()
     with ground() as made:
-        found = [] if asked.only else [*probes.tokens(made.settings), *probes.memory(made), probes.start(made)]
+        found = [] if asked.only else [*probes.tokens(made.keys), *probes.memory(made), probes.start(made)]
         city = asyncio.run(cities.make(made.url))
         plans = [plan for plan in PLANS if not asked.only or plan.name in asked.only]
         rows = list(_rows(made, city, plans, Rounds(made, asked.rounds, asked.seconds)))
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _rows(made: Ground, city: City, plans: list[Plan], rounds: Rounds) -> Iterator[Row]:
-    calls = Calls(made.settings, city)
+    calls = Calls(made.keys, city)
     for plan in plans:
         print(f"{plan.said} …", file=sys.stderr)
         script = plan.script(city) if plan.script else None

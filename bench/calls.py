@@ -7,7 +7,6 @@ import msgspec
 
 from app.core.auth import claims_of
 from app.core.principals import Citizen, Officer
-from app.core.settings import Settings
 from app.core.tokens import Keys
 from bench.city import CITIZENS, TICKETS, City, citizen_id, ticket_id
 from bench.load import KEY
@@ -23,8 +22,8 @@ WORDS = "Trên phố Hàng Bông xuất hiện ổ gà lớn sâu khoảng 20 cm
 class Calls:
     """Makes them, always the same ones."""
 
-    def __init__(self, settings: Settings, city: City) -> None:
-        self._keys = Keys(settings.tokens)
+    def __init__(self, keys: Keys, city: City) -> None:
+        self._keys = keys
         self._city = city
         self._dice = random.Random(2026)
         self._citizens = [self._citizen(number) for number in range(CITIZENS)]

@@ -18,7 +18,10 @@ from app.cli.embedded import Postgres, temporary
 from app.cli.home import ROOT, Home, city_environment
 from app.cli.process import free_port, stop, tail
 from app.core import db, settings
+from app.core.crypto import Crypto
 from app.core.settings import Settings
+from app.core.tokens import Keys
+from app.main.house import open_keys
 from bench import proc
 from seeds import load
 
@@ -50,6 +53,7 @@ class Ground:
         self.settings: Settings = settings.load(self.environment)
         self.session: dict[str, str] = {}
         """What the API's connections to PostgreSQL have set, for pgbench to set too."""
+        self.keys: Keys
         self.postgres_pid = proc.child_named("postgres")
         self.valkey_pid = proc.child_named("valkey-server")
 
@@ -98,17 +102,18 @@ def ground() -> Generator[Ground]:
         made = Ground(Path(folder), postgres, valkey.url())
         made.compile()
         setup.migrate(made.url)
-        made.session = asyncio.run(_seed(made.settings))
+        made.session, made.keys = asyncio.run(_seed(made.settings))
         yield made
 
 
-async def _seed(chosen: Settings) -> dict[str, str]:
-    """Load the reference data; the session settings that the API's hot connections have set."""
+async def _seed(chosen: Settings) -> tuple[dict[str, str], Keys]:
+    """Load the reference data; the session settings that the API's hot connections have set, and the city's keys."""
     database = await db.connect(chosen)
     await load.load(database)
     rows = await database.hot.fetch(SESSION_SQL)
+    keys = await open_keys(chosen, database, Crypto(chosen.crypto))
     await database.close()
-    return {row["name"]: row["setting"] for row in rows}
+    return {row["name"]: row["setting"] for row in rows}, keys
 
 
 def answers(port: int, path: str) -> bool:

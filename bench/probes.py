@@ -10,7 +10,6 @@ from msgspec import Struct
 from app.core.auth import Auth, claims_of
 from app.core.ids import new_id
 from app.core.principals import Citizen
-from app.core.settings import Settings
 from app.core.tokens import Keys
 from bench import proc
 from bench.ground import Ground
@@ -29,9 +28,8 @@ class Probe(Struct, frozen=True):
     most: float | None = None
 
 
-def tokens(settings: Settings) -> list[Probe]:
+def tokens(keys: Keys) -> list[Probe]:
     """`Auth.check` in this process: a token seen for the first time, and one that is remembered among 500."""
-    keys = Keys(settings.tokens)
     people = [Citizen(new_id(), new_id(), 2) for _ in range(500)]
     headers = [f"Bearer {keys.issue(claims_of(who), 'citizen', 600)}".encode() for who in people]
     auth = Auth(keys)

@@ -45,7 +45,9 @@ async def run() -> None:
 
 def write() -> None:
     """Offline: the statements as text, for the linter."""
-    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    context.configure(
+        dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True, transaction_per_migration=True
+    )
     with context.begin_transaction():
         context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         context.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")

@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import rules as accounts
 from app.accounts.models import Account
 from app.core.crypto import Crypto
 from app.core.db import Base, Database
+from app.core.person_keys import PersonKey
 from app.core.settings import Settings
 from app.departments.directory import Directory
 from app.departments.models import Officer, OfficerRole
@@ -27,26 +27,17 @@ from app.tickets.filing import ALPHABET
 from app.tickets.models import Photo, Ticket, TicketEvent, TicketPhoto
 from app.tickets.workflow import Category, Status
 from sandbox import people
+from seeds.townsfolk import DAYS, account_id, officer_id, officer_roles, officers, residents
 
 FOLDER = Path(__file__).parent / "demo"
 TICKETS = 2000
-DAYS = 90
 CHUNK = 400
 LATE = 0.12
 """The share of tickets that take longer than they should."""
 
-CITY_UNITS = ("SO-XD", "TRAMOC", "PC08", "HSDC", "HAPULICO", "CVCX", "SO-KHCN", "SO-NNMT", "EVNHANOI", "HAWACO")
 RATINGS = ("satisfied",) * 5 + ("acceptable",) * 2 + ("dissatisfied",) * 3
 
 Row = dict[str, Any]
-
-
-def officer_id(number: int) -> UUID:
-    return uuid5(NAMESPACE_URL, f"khue:officer:{number}")
-
-
-def account_id(number: int) -> UUID:
-    return uuid5(NAMESPACE_URL, f"khue:resident:{number}")
 
 
 class NotEmpty(Exception):
@@ -67,67 +58,14 @@ async def make(database: Database, settings: Settings) -> bool:
     maker.tickets()
     pictures(settings, [row["id"] for row in maker.rows[Photo]])
     async with database.transaction() as db:
-        await put(db, Account, residents(settings, Crypto(settings.crypto)))
+        people_keys, accounts = residents(settings, Crypto(settings.crypto))
+        await put(db, PersonKey, people_keys)
+        await put(db, Account, accounts)
         await put(db, Officer, officers(settings))
-        await put(db, OfficerRole, officer_roles(directory))
+        await put(db, OfficerRole, officer_roles(directory, [(one["lat"], one["lon"]) for one in streets()]))
         for table in (Ticket, TicketEvent, Photo, TicketPhoto):
             await put(db, table, maker.rows[table])
     return True
-
-
-def residents(settings: Settings, crypto: Crypto) -> list[Row]:
-    rows: list[Row] = []
-    for number in range(1, people.RESIDENTS + 1):
-        one = people.resident(number)
-        rows.append(
-            {
-                "id": account_id(number),
-                "phone_sealed": crypto.encrypt(accounts.PHONE, one.phone),
-                "phone_index": crypto.index(accounts.PHONE, one.phone),
-                "eid_issuer": settings.eid.issuer,
-                "eid_subject": one.subject,
-                "number_sealed": crypto.encrypt(accounts.NUMBER, one.number),
-                "number_index": crypto.index(accounts.NUMBER, one.number),
-                "full_name": one.full_name,
-                "birth_date": one.birth_date,
-                "level": one.level,
-                "language": "vi",
-                "created_at": datetime.now(UTC) - timedelta(days=DAYS + number % 200),
-                "version": 1,
-            }
-        )
-    return rows
-
-
-def officers(settings: Settings) -> list[Row]:
-    return [
-        {
-            "id": officer_id(number),
-            "issuer": settings.staff.issuer,
-            "subject": people.officer(number).subject,
-            "full_name": people.officer(number).full_name,
-            "active": True,
-            "created_at": datetime.now(UTC) - timedelta(days=400),
-        }
-        for number in range(1, people.OFFICERS + 1)
-    ]
-
-
-def officer_roles(directory: Directory) -> list[Row]:
-    """The first coordinates the city; then two a unit: the city's units, and the wards where the demo's streets lie."""
-    rows = [{"officer_id": officer_id(1), "role_code": "coordinator", "department_code": "TTPVHCC"}]
-    areas = list(dict.fromkeys(directory.nearest(street["lat"], street["lon"])[0].area_code for street in streets()))
-    units = [*CITY_UNITS, *(directory.area_unit(area, kind) for area in areas for kind in ("committee", "police"))]
-    for number in range(2, people.OFFICERS + 1):
-        unit = units[(number - 2) % len(units)]
-        rows.append(
-            {
-                "officer_id": officer_id(number),
-                "role_code": "handler" if number - 2 < len(units) else "leader",
-                "department_code": unit,
-            }
-        )
-    return rows
 
 
 class Maker:

@@ -1,5 +1,6 @@
 """Builders: defaults for everything, so that a test says only what it is about."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,15 +27,16 @@ class Make:
         self._outside = outside
         self._pictures = 0
 
-    async def citizen(self, level: int = 0) -> Resident:
-        """Somebody with an account and a session."""
+    async def citizen(self, level: int = 0, proved_ago_s: float = 0.0) -> Resident:
+        """Somebody with an account and a session, who proved so long ago who they are."""
+        facts = {"level": level, "auth_time": time.time() - proved_ago_s, "amr": ["eid"]}
         account_id = new_id()
         async with self.house.database.transaction() as db:
             row = Account(id=account_id, full_name="Nguyễn Văn An", level=level, language="vi", version=1)
             row.eid_issuer, row.eid_subject, row.created_at = "tests", str(account_id), datetime.now(UTC)
             db.add(row)
-            opened = sessions.open_session(db, self.house, "citizen", account_id, {"level": level}, "test")
-        principal = Citizen(account_id, opened.session.id, level)
+            opened = sessions.open_session(db, self.house, "citizen", account_id, facts, "test")
+        principal = Citizen(account_id, opened.session.id, level, facts["auth_time"])
         return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
 
     async def officer(self, *departments: str, acts: frozenset[str] = HANDLER, role: str = "handler") -> Officer:

@@ -1,15 +1,18 @@
 """What a worker process holds open, and what a job is given."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from redis.asyncio import Redis
+
 from app.core import db
+from app.core.background import running
 from app.core.crypto import Crypto
 from app.core.db import Database
 from app.core.http import Outbound
+from app.core.revocations import Revocations
 from app.core.settings import Settings
 from app.departments.directory import Directory
 from app.notifications.sms import HttpSms, Sms
@@ -21,6 +24,7 @@ class Context:
     settings: Settings
     database: Database
     crypto: Crypto
+    revocations: Revocations
     directory: Directory
     sms: Sms
     push: Push
@@ -49,6 +53,16 @@ async def open_context(settings: Settings) -> AsyncGenerator[Context]:
         stack.push_async_callback(push.close)
         directory = Directory(database, settings.timezone)
         await directory.refresh()
-        fresh = asyncio.create_task(directory.keep_fresh())
-        stack.callback(fresh.cancel)
-        yield Context(settings, database, Crypto(settings.crypto), directory, HttpSms(settings.sms, outbound), push)
+        redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=0.5)
+        stack.push_async_callback(redis.aclose)
+        revocations = Revocations(redis, settings.tokens.access_ttl_s)
+        await stack.enter_async_context(running(directory.keep_fresh()))
+        yield Context(
+            settings=settings,
+            database=database,
+            crypto=Crypto(settings.crypto),
+            revocations=revocations,
+            directory=directory,
+            sms=HttpSms(settings.sms, outbound),
+            push=push,
+        )

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from app.accounts import codes
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
-from app.core import idempotency, limits, outbox, revocations, sessions, sign_ins
+from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
+from app.credentials import codes
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
@@ -59,6 +59,24 @@ async def push(context: Context, run: Run) -> None:
         raise Later(f"{waiting} phones not reached")
 
 
+async def tell_security(context: Context, run: Run) -> None:
+    """What happened to an account, to its holder."""
+    async with context.database.transaction() as db:
+        entry = await db.get(audit.AuditEntry, run.uuid("entry_id"))
+        if entry is None or entry.account_id is None:
+            return
+        await notification_service.tell(
+            db,
+            entry.account_id,
+            f"security-{entry.action}",
+            subject_kind="account",
+            subject_id=entry.account_id,
+            once=str(entry.id),
+            seen_at=entry.at.isoformat(),
+            **entry.facts,
+        )
+
+
 async def tell_filed(context: Context, run: Run) -> None:
     """Confirm a filed ticket to its citizen."""
     async with context.database.transaction() as db:
@@ -81,6 +99,7 @@ async def sweep_old(context: Context, run: Run) -> None:
         await limits.forget_old(db)
         await account_service.forget_old_devices(db)
         await sessions.forget_old(db)
+        await signing_keys.forget_old(db)
         await outbox.forget_workers(db)
         unused = await photos.forget_unused(db)
     await asyncio.to_thread(photos.remove, context.settings.uploads, unused)

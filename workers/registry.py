@@ -6,8 +6,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
-from app.accounts.rules import SMS_JOB
+from app.accounts.rules import TELL_JOB
 from app.core.jobs import SWEEP_JOB, Job
+from app.credentials.rules import SMS_JOB
 from app.notifications.rules import PUSH_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB
 from workers import jobs
@@ -16,6 +17,7 @@ from workers.context import Context, Run
 WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     SMS_JOB.name: jobs.send_code,
     PUSH_JOB.name: jobs.push,
+    TELL_JOB.name: jobs.tell_security,
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
     SWEEP_JOB.name: jobs.sweep_old,

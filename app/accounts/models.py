@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.accounts.rules import State
 from app.core.db import Base
 
 
@@ -15,7 +16,8 @@ class Account(Base):
         CheckConstraint("level BETWEEN 0 AND 2", name="level"),
         CheckConstraint("(phone_sealed IS NULL) = (phone_index IS NULL)", name="phone"),
         CheckConstraint("(number_sealed IS NULL) = (number_index IS NULL)", name="number"),
-        CheckConstraint("phone_index IS NOT NULL OR eid_subject IS NOT NULL", name="reachable"),
+        CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state"),
+        CheckConstraint("kind IN ('person', 'business')", name="kind"),
         CheckConstraint("language IN ('vi', 'en')", name="language"),
         UniqueConstraint("eid_issuer", "eid_subject"),
     )
@@ -32,25 +34,18 @@ class Account(Base):
     level: Mapped[int] = mapped_column(SmallInteger)
     """The highest assurance level ever proved; a session has its own."""
     language: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="person")
+    state: Mapped[str] = mapped_column(server_default="active")
+    state_reason: Mapped[str] = mapped_column(server_default="")
+    state_at: Mapped[datetime | None]
+    """Since when it is in this state, if that ever changed."""
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    """Another account of the same person, which has taken over everything."""
+    eid_refresh_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What the national eID gave us to ask again whether the identity is still good."""
+    eid_checked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer)
-
-
-class PhoneCode(Base):
-    """A code sent to a phone. The number and the code are sealed for the sender and wiped when they have been used."""
-
-    __tablename__ = "phone_code"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    phone_index: Mapped[bytes] = mapped_column(LargeBinary, index=True)
-    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    code_index: Mapped[bytes] = mapped_column(LargeBinary)
-    tries: Mapped[int] = mapped_column(SmallInteger)
-    language: Mapped[str]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class Device(Base):

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import rules
 from app.accounts.models import Account, Device
 from app.accounts.schemas import AccountOut
-from app.core.crypto import Crypto, mask
+from app.core.crypto import mask
 from app.core.errors import AppError, Text
+from app.core.person_keys import Person
 from app.core.principals import Citizen
 
 DEVICES_MAX = 20
@@ -40,10 +41,10 @@ async def language_of(db: AsyncSession, account_id: UUID) -> str:
     return await db.scalar(select(Account.language).where(Account.id == account_id)) or "vi"
 
 
-def shown(account: Account, citizen: Citizen, crypto: Crypto) -> AccountOut:
+def shown(account: Account, citizen: Citizen, person: Person) -> AccountOut:
     """An account as its owner sees it, numbers masked."""
-    phone = crypto.decrypt(rules.PHONE, account.phone_sealed) if account.phone_sealed else None
-    number = crypto.decrypt(rules.NUMBER, account.number_sealed) if account.number_sealed else None
+    phone = person.decrypt(rules.PHONE, account.phone_sealed) if account.phone_sealed else None
+    number = person.decrypt(rules.NUMBER, account.number_sealed) if account.number_sealed else None
     return AccountOut(
         id=account.id,
         level=account.level,
@@ -53,5 +54,6 @@ def shown(account: Account, citizen: Citizen, crypto: Crypto) -> AccountOut:
         personal_number=mask(number, 3, 3) if number else None,
         birth_date=account.birth_date,
         language=account.language,
+        state=account.state,
         created_at=account.created_at,
     )

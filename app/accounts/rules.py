@@ -1,24 +1,83 @@
-"""The law of accounts: phone numbers, personal numbers, codes, levels. Pure."""
+"""The law of accounts: their states, phone numbers, personal numbers, levels. Pure."""
 
 import re
-import secrets
-from datetime import date, timedelta
+from datetime import date
+from enum import StrEnum
 
 import phonenumbers
 
 from app.core.errors import AppError, Text
 from app.core.jobs import Lane, declare
-from app.core.limits import Rate
 
-SMS_JOB = declare("sms-code", Lane.URGENT, timeout_s=20, tries_max=5)
+TELL_JOB = declare("tell-security", Lane.NORMAL)
+"""Tells a resident what happened to their account; the notifications stand above."""
 
-CODE_TTL = timedelta(minutes=5)
-CODE_TRIES_MAX = 5
-PHONE_RATE = Rate("phone-codes", amount=10, window_s=3600, burst=3)
-"""Codes sent to one number."""
+TOLD = frozenset({"refresh-reused", "eid-linked", "state-changed", "merged", "signed-out-everywhere"})
+"""Entries of the trail that the resident is told of, each with a template `security-…`."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"
 """Purposes of encryption and of blind indexes."""
+
+
+class State(StrEnum):
+    """Of an account. In all but ACTIVE and CLOSING nobody is signed in."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    """For a while: the national eID was suspended, or an officer looks into something."""
+    BLOCKED = "blocked"
+    """By an officer, until an officer lifts it."""
+    RESET_REQUIRED = "reset-required"
+    """Whoever signs in has to prove anew who they are, by the eID if the account has one, else by a code; passkeys are void."""
+    CLOSING = "closing"
+    """The resident asked for its end; they can look and change their mind until then."""
+    CLOSED = "closed"
+
+
+NEXT: dict[State, frozenset[State]] = {
+    State.ACTIVE: frozenset({State.SUSPENDED, State.BLOCKED, State.RESET_REQUIRED, State.CLOSING, State.CLOSED}),
+    State.SUSPENDED: frozenset({State.ACTIVE, State.BLOCKED, State.RESET_REQUIRED, State.CLOSED}),
+    State.BLOCKED: frozenset({State.ACTIVE, State.RESET_REQUIRED, State.CLOSED}),
+    State.RESET_REQUIRED: frozenset({State.ACTIVE, State.SUSPENDED, State.BLOCKED, State.CLOSED}),
+    State.CLOSING: frozenset({State.ACTIVE, State.SUSPENDED, State.BLOCKED, State.CLOSED}),
+    State.CLOSED: frozenset(),
+}
+
+SIGNED_IN = frozenset({State.ACTIVE, State.CLOSING})
+"""States in which somebody may be signed in."""
+
+EID_SUSPENDED = "eid-suspended"
+"""The reason of a suspension that the national eID caused; a good sign-in there lifts it."""
+
+
+class Method(StrEnum):
+    """How a resident signs in."""
+
+    PHONE = "phone"
+    EID = "eid"
+    PASSKEY = "passkey"
+
+
+def heals(state: State, reason: str, method: Method, *, has_eid: bool) -> bool:
+    """Whether a good sign-in by this method makes the account active again."""
+    if state == State.RESET_REQUIRED:
+        return method == Method.EID or (method == Method.PHONE and not has_eid)
+    return state == State.SUSPENDED and reason == EID_SUSPENDED and method == Method.EID
+
+
+class StateRefused(AppError):
+    status, code = 409, "state-refused"
+    title = Text("Không chuyển được trạng thái tài khoản", "The account cannot come into that state")
+    detail = Text("Tài khoản đang “{now}” nên không thể thành “{to}”.", "An account that is {now} cannot become {to}.")
+
+
+class AccountShut(AppError):
+    status, code = 403, "account-shut"
+    title = Text("Tài khoản đang không dùng được", "The account cannot be used now")
+    detail = Text(
+        "Tài khoản ở trạng thái “{state}”. Đăng nhập bằng định danh điện tử hoặc liên hệ 1022.",
+        "The account is {state}. Sign in with the national eID, or call 1022.",
+    )
 
 
 class BadPhone(AppError):
@@ -26,20 +85,6 @@ class BadPhone(AppError):
     title = Text("Số điện thoại không hợp lệ", "The phone number is not valid")
     detail = Text(
         "Nhập số di động Việt Nam, ví dụ 0912 345 678.", "Enter a Vietnamese mobile number, e.g. 0912 345 678."
-    )
-
-
-class BadCode(AppError):
-    status, code = 422, "bad-code"
-    title = Text("Mã không đúng hoặc đã hết hạn", "The code is wrong or has expired")
-    detail = Text("Kiểm tra lại tin nhắn, hoặc yêu cầu mã mới.", "Check the message again, or ask for a new code.")
-
-
-class IdentityTaken(AppError):
-    status, code = 409, "identity-taken"
-    title = Text("Định danh đã gắn với tài khoản khác", "The identity belongs to another account")
-    detail = Text(
-        "Đăng nhập bằng định danh điện tử để vào tài khoản đó.", "Sign in with the national eID to reach that account."
     )
 
 
@@ -59,10 +104,6 @@ def parse_phone(text: str) -> str:
     if number.country_code != 84 or not phonenumbers.is_valid_number(number) or not mobile:
         raise BadPhone
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def new_code() -> str:
-    return f"{secrets.randbelow(1_000_000):06d}"
 
 
 def check_personal_number(number: str, born: date | None) -> str:

@@ -9,40 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.core.wire import In, Out
 
-Phone = Annotated[str, Meta(min_length=8, max_length=20)]
 Name = Annotated[str, Meta(max_length=100)]
-
-
-class AskCode(In):
-    phone: Phone
-    language: Literal["vi", "en"] = "vi"
-
-
-class CodeSentOut(Out):
-    expires_at: datetime
-
-
-class NewSession(In):
-    phone: Phone
-    code: Annotated[str, Meta(pattern=r"^\d{6}$")]
-    device_name: Name = ""
-
-
-class BeginEid(In):
-    level: Annotated[int, Meta(ge=1, le=2)] = 1
-
-
-class BegunOut(Out):
-    """Open `url` in the browser; the provider comes back with `code` and this `state`."""
-
-    url: str
-    state: str
-
-
-class Returned(In):
-    code: Annotated[str, Meta(min_length=1, max_length=2000)]
-    state: Annotated[str, Meta(min_length=1, max_length=200)]
-    device_name: Name = ""
 
 
 class Refresh(In):
@@ -60,6 +27,7 @@ class AccountOut(Out):
     personal_number: str | None
     birth_date: date | None
     language: str
+    state: str
     created_at: datetime
 
 

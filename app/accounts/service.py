@@ -1,6 +1,7 @@
-"""Writes on one's own account: profile, devices, sessions."""
+"""Writes on one's own account: profile, devices, sessions; what is noted on the trail and told."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET
@@ -8,15 +9,16 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import rules
 from app.accounts.models import Account, Device
 from app.accounts.queries import NoSuchDevice
 from app.accounts.schemas import NewDevice, Profile
-from app.core import sessions
+from app.core import audit, outbox, sessions
 from app.core.crypto import is_masked
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
-from app.core.principals import Citizen
+from app.core.principals import Citizen, Nobody, Principal
 from app.core.sessions import RefreshRefused, Session, TokensOut
 
 
@@ -29,6 +31,23 @@ class NameProved(AppError):
 class Masked(AppError):
     status, code = 422, "masked-value"
     title = Text("Không lưu được giá trị đã che", "A masked value cannot be stored")
+
+
+def note(
+    db: AsyncSession,
+    who: Principal,
+    action: str,
+    subject_kind: str,
+    subject_id: UUID,
+    *,
+    account_id: UUID,
+    reason: str = "",
+    **facts: Any,
+) -> None:
+    """An entry on the trail of an account; what matters for its safety is told to the resident as well."""
+    entry_id = audit.record(db, who, action, subject_kind, subject_id, account_id=account_id, reason=reason, **facts)
+    if action in rules.TOLD:
+        outbox.put(db, rules.TELL_JOB, entry_id=entry_id)
 
 
 async def change(db: AsyncSession, account: Account, profile: Profile) -> Account:
@@ -48,11 +67,24 @@ async def change(db: AsyncSession, account: Account, profile: Profile) -> Accoun
 
 async def refresh(house: House, refresh_token: str) -> TokensOut:
     """Raises RefreshRefused."""
-    opened = await sessions.rotate(house, "citizen", refresh_token)
-    level = opened.session.facts.get("level")
-    if not isinstance(level, int):
+
+    async def stolen(db: AsyncSession, session: Session) -> None:
+        note(db, Nobody(), "refresh-reused", "session", session.id, account_id=session.subject_id)
+
+    opened = await sessions.rotate(house, "citizen", refresh_token, stolen)
+    async with house.database.transaction() as db:
+        principal = await principal_of(db, opened.session)
+    return sessions.tokens_of(house, principal, opened)
+
+
+async def principal_of(db: AsyncSession, session: Session) -> Citizen:
+    """Who a session's next token stands for. Raises RefreshRefused where nobody may be signed in."""
+    state = await db.scalar(select(Account.state).where(Account.id == session.subject_id))
+    if state is None or state not in rules.SIGNED_IN:
         raise RefreshRefused
-    return sessions.tokens_of(house, Citizen(opened.session.subject_id, opened.session.id, level), opened)
+    return Citizen(
+        session.subject_id, session.id, session.facts["level"], session.facts.get("auth_time", 0.0), state=state
+    )
 
 
 async def add_device(db: AsyncSession, citizen: Citizen, new: NewDevice) -> Device:
@@ -92,6 +124,15 @@ async def sign_out(db: AsyncSession, house: House, citizen: Citizen, session_id:
     """End a session; its phone rings no more. Raises NoSuchSession."""
     await sessions.end_own(db, house, citizen, session_id)
     await db.execute(delete(Device).where(Device.session_id == session_id))
+    note(db, citizen, "signed-out", "session", session_id, account_id=citizen.id)
+
+
+async def sign_out_everywhere(db: AsyncSession, house: House, citizen: Citizen, *, keep_current: bool) -> None:
+    """End all sessions, or all but this one; their phones ring no more."""
+    keep = citizen.session_id if keep_current else None
+    ended = await sessions.end_all(db, house.revocations, citizen.id, keep=keep)
+    await db.execute(delete(Device).where(Device.session_id.in_(ended)))
+    note(db, citizen, "signed-out-everywhere", "account", citizen.id, account_id=citizen.id, ended=len(ended))
 
 
 async def forget_old_devices(db: AsyncSession) -> None:

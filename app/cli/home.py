@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from joserfc.jwk import ECKey, KeySet
-
 from app.cli.process import CannotStart, free_port, holder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,12 +78,10 @@ class Home:
         """Made once, kept in a file only its owner reads."""
         kept = self._read("secrets.json")
         if not kept:
-            key = ECKey.generate_key("P-256", parameters={"kid": secrets.token_hex(4), "use": "sig", "alg": "ES256"})
             kept = {
                 "postgres_password": secrets.token_urlsafe(24),
                 "crypto_keys": json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
                 "crypto_index_key": base64.b64encode(os.urandom(32)).decode(),
-                "signing_keys": json.dumps(KeySet([key]).as_dict(private=True)),
                 "eid_client_secret": secrets.token_urlsafe(24),
                 "staff_client_secret": secrets.token_urlsafe(24),
             }
@@ -135,7 +131,6 @@ def city_environment(home: Home, ports: dict[str, int], database_url: str, redis
         "SERVER__PUBLIC_URL": f"http://127.0.0.1:{ports['api']}",
         "CRYPTO__KEYS": kept["crypto_keys"],
         "CRYPTO__INDEX_KEY": kept["crypto_index_key"],
-        "TOKENS__SIGNING_KEYS": kept["signing_keys"],
         "EID__ISSUER": "https://eid.khue.example",
         "EID__DISCOVERY_URL": f"{sandbox}/eid",
         "EID__CLIENT_ID": "khue",

@@ -1,8 +1,12 @@
-"""The trail: who read or changed whose data, why, from where. Insert-only; the application's role may not alter it."""
+"""The trail: who read or changed whose data, in whose name, why, from where. Insert-only; the application's role may not
+alter it."""
 
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Index
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,12 +24,37 @@ class AuditEntry(Base):
     at: Mapped[datetime]
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None]
+    """Who did it: the person's own account, an officer, a partner."""
+    on_behalf_of: Mapped[UUID | None]
+    """The account in whose name, if it was another's."""
+    unit: Mapped[str] = mapped_column(server_default="")
+    """Of an officer: the units they work for."""
     account_id: Mapped[UUID | None]
     """Whose data it was."""
     action: Mapped[str]
     subject_kind: Mapped[str]
     subject_id: Mapped[str]
     reason: Mapped[str]
+    address: Mapped[str] = mapped_column(server_default="")
+    """From where: the caller's network address; empty for the house itself."""
+    request_id: Mapped[str] = mapped_column(server_default="")
+    facts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """What else there is to know, e.g. the method of a sign-in. Never a number or a name of a person."""
+
+
+class Origin(Struct, frozen=True):
+    """Where a request comes from."""
+
+    address: str = ""
+    request_id: str = ""
+
+
+_origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
+
+
+def begin(address: str, request_id: str) -> None:
+    """Called by the porch for each request."""
+    _origin.set(Origin(address, request_id))
 
 
 def record(
@@ -37,24 +66,41 @@ def record(
     *,
     account_id: UUID | None = None,
     reason: str = "",
-) -> None:
-    """Write one entry in the caller's own transaction: what is not on the trail did not happen."""
-    db.add(
-        AuditEntry(
-            id=new_id(),
-            at=datetime.now(UTC),
-            actor_kind=_kind(who),
-            actor_id=None if isinstance(who, Nobody) else who.id,
-            account_id=account_id,
-            action=action,
-            subject_kind=subject_kind,
-            subject_id=str(subject_id),
-            reason=reason,
-        )
+    **facts: Any,
+) -> UUID:
+    """Write one entry in the caller's own transaction: what is not on the trail did not happen. Returns its id."""
+    origin = _origin.get() or Origin()
+    entry = AuditEntry(
+        id=new_id(),
+        at=datetime.now(UTC),
+        actor_kind=kind_of(who),
+        actor_id=_actor(who),
+        on_behalf_of=who.id if isinstance(who, Citizen) and who.actor_id else None,
+        unit=",".join(sorted(who.departments)) if isinstance(who, Officer) else "",
+        account_id=account_id,
+        action=action,
+        subject_kind=subject_kind,
+        subject_id=str(subject_id),
+        reason=reason,
+        address=origin.address,
+        request_id=origin.request_id,
+        facts=facts,
     )
+    db.add(entry)
+    return entry.id
 
 
-def _kind(who: Principal) -> str:
+def _actor(who: Principal) -> UUID | None:
+    match who:
+        case Citizen():
+            return who.person_id
+        case Nobody():
+            return None
+        case _:
+            return who.id
+
+
+def kind_of(who: Principal) -> str:
     match who:
         case Citizen():
             return "citizen"

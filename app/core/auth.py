@@ -1,52 +1,73 @@
 """Who is at the door: bearer tokens, checked once and remembered until they expire or their session is revoked."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from app.core.errors import SignInNeeded, WrongDoor
 from app.core.principals import Citizen, Officer, Partner, Principal
 from app.core.tokens import Keys, TokenRefused, WrongAudience
 
 REMEMBERED_MAX = 50_000
+REVOKED_MIN = 1_000
+
+
+class Revoked(Struct, frozen=True):
+    """Tokens of a session issued before a moment are refused, until the last of them has expired; seconds since 1970."""
+
+    session_id: UUID
+    before: float
+    until: float
+
+
+class Known(NamedTuple):
+    """A token that was checked."""
+
+    principal: Principal
+    session_id: UUID | None
+    expires: float
+    issued: float
 
 
 class Auth:
-    """Checks bearer tokens. A token is verified once and remembered until it expires or its session is revoked.
-
-    Worst-case delay of a revocation: at once in the process where it happens, `tokens.revocation_poll_s` elsewhere.
-    """
+    """Checks bearer tokens without a round trip. A token is verified once and remembered until it expires or is revoked."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._remembered: dict[str, dict[bytes, tuple[Principal, float]]] = {}
-        self._revoked: dict[UUID, float] = {}
+        self._remembered: dict[str, dict[bytes, Known]] = {}
+        self._revoked: dict[UUID | None, Revoked] = {}
+        self._prune_at = REVOKED_MIN
 
     def check(self, authorization: bytes, audience: str) -> Principal:
         """The caller behind an Authorization header. Raises SignInNeeded or WrongDoor."""
         remembered = self._remembered.setdefault(audience, {})
         known = remembered.get(authorization)
-        if known is not None and known[1] > time.time():
-            return known[0]
-        remembered.pop(authorization, None)
-        principal, expires = self._verify(authorization, audience)
-        if len(remembered) >= REMEMBERED_MAX:
-            remembered.clear()
-        remembered[authorization] = (principal, expires)
-        return principal
+        if known is None:
+            known = self._verify(authorization, audience)
+            if len(remembered) >= REMEMBERED_MAX:
+                remembered.clear()
+            remembered[authorization] = known
+        revoked = self._revoked.get(known.session_id)
+        if known.expires <= time.time() or (revoked is not None and known.issued < revoked.before):
+            del remembered[authorization]
+            raise SignInNeeded("invalid_token")
+        return known.principal
 
-    def revoke(self, session_ids: list[UUID], until: float) -> None:
-        """Forget every token of these sessions and refuse them until `until` (when the last of them has expired)."""
+    def revoke(self, revoked: Sequence[Revoked]) -> None:
+        """What was issued too early is refused from now on."""
         now = time.time()
-        self._revoked = {sid: end for sid, end in self._revoked.items() if end > now}
-        self._revoked.update(dict.fromkeys(session_ids, until))
-        gone = set(session_ids)
-        for audience, known in self._remembered.items():
-            self._remembered[audience] = {
-                key: entry for key, entry in known.items() if getattr(entry[0], "session_id", None) not in gone
-            }
+        for one in revoked:
+            held = self._revoked.get(one.session_id)
+            if held is None or held.before < one.before:
+                self._revoked[one.session_id] = one
+        if len(self._revoked) > self._prune_at:
+            self._revoked = {sid: one for sid, one in self._revoked.items() if one.until > now}
+            self._prune_at = 2 * len(self._revoked) + REVOKED_MIN
 
-    def _verify(self, authorization: bytes, audience: str) -> tuple[Principal, float]:
+    def _verify(self, authorization: bytes, audience: str) -> Known:
         scheme, _, token = authorization.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise SignInNeeded
@@ -57,15 +78,27 @@ class Auth:
         except TokenRefused as wrong:
             raise SignInNeeded("invalid_token") from wrong
         principal = principal_of(claims, audience)
-        if getattr(principal, "session_id", None) in self._revoked:
-            raise SignInNeeded("invalid_token")
-        return principal, float(claims["exp"])
+        return Known(principal, getattr(principal, "session_id", None), claims["exp"], claims["iat"])
+
+
+LEVELS = {f"LoA{level}": level for level in range(3)}
+"""Our names of the assurance levels in `acr`, as the national portal writes them."""
+
+
+def acr_of(level: int) -> str:
+    return f"LoA{level}"
 
 
 def principal_of(claims: dict[str, Any], audience: str) -> Principal:
     match audience:
         case "citizen":
-            return Citizen(id=UUID(claims["sub"]), session_id=UUID(claims["sid"]), level=claims["level"])
+            return Citizen(
+                id=UUID(claims["sub"]),
+                session_id=UUID(claims["sid"]),
+                level=LEVELS[claims["acr"]],
+                proved_at=claims["auth_time"],
+                state=claims.get("state", "active"),
+            )
         case "officer":
             return Officer(
                 id=UUID(claims["sub"]),
@@ -83,5 +116,6 @@ def claims_of(principal: Citizen | Officer) -> dict[str, Any]:
     """What `principal_of` reads back."""
     claims: dict[str, Any] = {"sub": str(principal.id), "sid": str(principal.session_id)}
     if isinstance(principal, Citizen):
-        return claims | {"level": principal.level}
+        claims |= {"acr": acr_of(principal.level), "auth_time": principal.proved_at}
+        return claims if principal.state == "active" else claims | {"state": principal.state}
     return claims | {"departments": sorted(principal.departments), "acts": sorted(principal.acts)}

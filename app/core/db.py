@@ -1,6 +1,6 @@
 """The way to PostgreSQL: an ORM engine for most, a small raw asyncpg pool for the hot paths, one transaction a door."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -38,9 +38,9 @@ class Base(DeclarativeBase):
 
 
 ROLE = "khue_app"
-SCHEMA = "0005"
-"""The oldest schema this code works on; a newer one is made to suit it too (expand first, contract later)."""
 """The role every connection of the application takes on (migration 0001); it has no UPDATE or DELETE on history."""
+SCHEMA = "0007"
+"""The oldest schema this code works on; a newer one is made to suit it too (expand first, contract later)."""
 
 
 class Row(Protocol):
@@ -99,6 +99,20 @@ def release() -> None:
     _scope().open -= 1
 
 
+AFTER = "khue.after"
+
+
+def after_commit(db: AsyncSession, do: Callable[[], Awaitable[None]]) -> None:
+    """To be done once this transaction has committed, and not at all if it rolls back. It must not raise."""
+    db.info.setdefault(AFTER, []).append(do)
+
+
+async def committed(db: AsyncSession) -> None:
+    """Called by whoever committed, with the connection given back."""
+    for do in db.info.pop(AFTER, []):
+        await do()
+
+
 def _scope() -> Held:
     held = _held.get()
     if held is None:
@@ -125,6 +139,7 @@ class Database:
                     yield session
             finally:
                 release()
+        await committed(session)
 
     async def close(self) -> None:
         await self.hot.close()

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from app.core import idempotency
-from app.core.db import Database, hold, release
+from app.core.db import Database, committed, hold, release
 from app.core.idempotency import Answer, Claim
 
 Db = NamedDependency[AsyncSession]
@@ -47,7 +47,9 @@ class Unit:
         if self.claim is not None:
             await idempotency.keep(self._session, self.claim, answer)
         await self._transaction.commit()
+        session = self._session
         await self.close()
+        await committed(session)
 
     async def close(self) -> None:
         """Give the connection back; what was not committed is rolled back."""

@@ -1,5 +1,6 @@
 """Guards: they refuse by kind of caller and by act, before any transaction opens. Rows are refused in `visible_to`."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -8,7 +9,8 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 
-from app.core.errors import AppError, NotAllowed, SignInNeeded
+from app.core.auth import acr_of
+from app.core.errors import AppError, NotAllowed, SignInNeeded, Text
 from app.core.house import House
 from app.core.principals import Citizen, Nobody, Officer
 
@@ -25,6 +27,49 @@ OfficerRequest = Request[Officer, Any, Any]
 than all the rest of Litestar together."""
 
 
+class ProofNeeded(AppError):
+    """RFC 9470 §3: what the token proves is too little or too old; the app can have the person prove it again."""
+
+    status, code = 401, "proof-needed"
+    title = Text("Cần xác thực lại", "You need to prove again who you are")
+    detail = Text(
+        "Việc này cần định danh mức {level}, xác thực trong {max_age_s} giây gần đây.",
+        "This needs assurance level {level}, proved within the last {max_age_s} seconds.",
+    )
+
+    def __init__(self, level: int, max_age_s: int) -> None:
+        said = f'acr_values="{acr_of(level)}", max_age="{max_age_s}"'
+        challenge = f'Bearer realm="khue", error="insufficient_user_authentication", {said}'
+        super().__init__(headers={"WWW-Authenticate": challenge}, level=level, max_age_s=max_age_s)
+
+
+class StateForbids(AppError):
+    status, code = 403, "state-forbids"
+    title = Text("Trạng thái tài khoản không cho phép", "The account's state does not allow this")
+    detail = Text("Tài khoản đang ở trạng thái “{state}”.", "The account is {state}.")
+
+
+class NotOnBehalf(AppError):
+    status, code = 403, "not-on-behalf"
+    title = Text("Không làm thay được việc này", "This cannot be done on somebody's behalf")
+    detail = Text(
+        "Bạn không được uỷ quyền cho việc này, hoặc uỷ quyền đã hết hiệu lực.",
+        "You have no delegation for this, or it is over.",
+    )
+
+
+OnBehalf = Callable[[House, Citizen, str, str], Awaitable[Citizen]]
+"""Finds the delegation by which a citizen acts for the account named in `X-On-Behalf-Of`, within one scope. Raises NotOnBehalf."""
+
+ON_BEHALF = b"x-on-behalf-of"
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+async def nobodys_behalf(_: House, __: Citizen, ___: str, ____: str) -> Citizen:
+    """Where there are no delegations."""
+    raise NotOnBehalf
+
+
 def provide_me(request: Request[Any, Any, Any]) -> Any:
     return request.user
 
@@ -33,10 +78,14 @@ def house_of(connection: Connection) -> House:
     return connection.app.state.house
 
 
-def door(audience: str) -> Guard:
-    """The guard of a door: who has no token for it stays out, and everybody has a rate."""
+def door(audience: str, on_behalf: OnBehalf = nobodys_behalf) -> Guard:
+    """The guard of a door: who has no token for it stays out, and everybody has a rate.
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    At the citizens' door, an account that is closing only looks, but for handlers that say `opt={"while_closing": True}`; and
+    a handler open to those who act for somebody else says in which scope: `opt={"on_behalf": "tickets"}`.
+    """
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         house = house_of(connection)
         authorization = authorization_of(connection)
         if not authorization:
@@ -49,8 +98,36 @@ def door(audience: str) -> Guard:
             raise
         connection.scope["user"] = principal
         await house.pace(connection.scope, str(getattr(principal, "id", "")))
+        if isinstance(principal, Citizen):
+            connection.scope["user"] = await _citizen(connection, handler, principal, on_behalf)
 
     guard.__name__ = f"{audience}s_only"
+    return guard
+
+
+async def _citizen(connection: Connection, handler: BaseRouteHandler, citizen: Citizen, on_behalf: OnBehalf) -> Citizen:
+    """Raises StateForbids, NotOnBehalf."""
+    if citizen.state != "active":
+        allowed = connection.scope["method"] in SAFE or handler.opt.get("while_closing")  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
+        if not allowed:
+            raise StateForbids(state=citizen.state)
+    named = header_of(connection, ON_BEHALF)
+    if not named:
+        return citizen
+    return await on_behalf(
+        house_of(connection), citizen, named.decode("latin-1"), str(handler.opt.get("on_behalf", ""))
+    )
+
+
+def proves(level: int, max_age_s: int) -> Guard:
+    """A guard for one handler: the person must have proved this assurance level, so recently (RFC 9470)."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        citizen = connection.scope["user"]
+        if not isinstance(citizen, Citizen) or citizen.level < level or citizen.proved_at < time.time() - max_age_s:
+            raise ProofNeeded(level, max_age_s)
+
+    guard.__name__ = f"proves_{level}_{max_age_s}"
     return guard
 
 
@@ -83,7 +160,11 @@ def address_of(connection: Connection) -> str:
 
 
 def authorization_of(connection: Connection) -> bytes:
+    return header_of(connection, b"authorization")
+
+
+def header_of(connection: Connection, wanted: bytes) -> bytes:
     for name, value in connection.scope["headers"]:
-        if name == b"authorization":
+        if name == wanted:
             return value
     return b""

@@ -11,6 +11,7 @@ from app.core.crypto import Crypto
 from app.core.db import Database
 from app.core.http import Outbound
 from app.core.limits import Limits
+from app.core.revocations import Revocations
 from app.core.settings import Settings
 from app.core.tokens import Keys
 
@@ -27,6 +28,7 @@ class House:
     auth: Auth
     crypto: Crypto
     limits: Limits
+    revocations: Revocations
     outbound: Outbound
 
     async def pace(self, scope: Scope, key: str) -> None:

@@ -14,7 +14,7 @@ import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import SpanKind
 
-from app.core import errors, telemetry
+from app.core import audit, errors, telemetry
 from app.core.db import begin_scope
 from app.core.errors import AppError
 from app.core.house import RATE
@@ -199,6 +199,7 @@ class Visit:
         self._id = asked.decode() if _REQUEST_ID.fullmatch(asked) else new_id().hex
         self._scope["khue.request_id"] = self._id
         self._scope["khue.address"] = address_of(scope, trusted)
+        audit.begin(self._scope["khue.address"], self._id)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self._id)
 

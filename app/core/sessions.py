@@ -5,17 +5,16 @@ stolen, and the session ends. Successors are derived, so nothing secret is store
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import CheckConstraint, ColumnElement, LargeBinary, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core import revocations
 from app.core.auth import claims_of
 from app.core.crypto import Crypto
 from app.core.db import Base
@@ -23,6 +22,7 @@ from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
+from app.core.revocations import Revocations
 from app.core.tokens import hash_secret, new_secret
 from app.core.wire import Out
 
@@ -70,19 +70,27 @@ class SessionOut(Out):
     current: bool
 
 
-class TokensOut(Out):
-    """RFC 6749 §5.1, with the session's id."""
+class AccessOut(Out):
+    """RFC 6749 §5.1, with the session's id; the refresh token stays as it is."""
 
     access_token: str
     token_type: str
     expires_in: int
-    refresh_token: str
     session_id: UUID
+
+
+class TokensOut(AccessOut):
+    """The same with a new refresh token."""
+
+    refresh_token: str
 
 
 class Opened(Struct, frozen=True):
     session: Session
     secret: str
+
+
+Stolen = Callable[[AsyncSession, Session], Awaitable[None]]
 
 
 def open_session(
@@ -107,10 +115,10 @@ def open_session(
     return Opened(session, secret)
 
 
-async def rotate(house: House, audience: str, refresh_token: str) -> Opened:
+async def rotate(house: House, audience: str, refresh_token: str, stolen: Stolen | None = None) -> Opened:
     """The session and its next secret. Raises RefreshRefused; a stolen secret ends the session first.
 
-    A transaction of its own, because the end of a session must outlive the refusal.
+    A transaction of its own, because the end of a session must outlive the refusal. `stolen` is told in it.
     """
     session_id, secret = _parse(refresh_token)
     async with house.database.transaction() as db:
@@ -126,19 +134,45 @@ async def rotate(house: House, audience: str, refresh_token: str) -> Opened:
         if used == session.previous_hash and now - session.rotated_at <= TOLERANCE:
             return Opened(session, following)
         if used == session.previous_hash:
-            await end(db, house, [session.id])
+            await end(db, house.revocations, [session.id])
+            if stolen is not None:
+                await stolen(db, session)
     raise RefreshRefused
 
 
-async def end(db: AsyncSession, house: House, session_ids: list[UUID]) -> None:
-    """Ends sessions; their access tokens die here at once, in other processes within `tokens.revocation_poll_s`."""
+async def end(db: AsyncSession, revocations: Revocations, session_ids: Sequence[UUID]) -> None:
+    """Ends sessions; how soon their access tokens are refused everywhere: `core/revocations.py`."""
     now = datetime.now(UTC)
-    ttl_s = house.settings.tokens.access_ttl_s
     await db.execute(
         update(Session).where(Session.id.in_(session_ids), Session.ended_at.is_(None)).values(ended_at=now)
     )
-    await revocations.revoke(db, session_ids, ttl_s)
-    house.auth.revoke(session_ids, now.timestamp() + ttl_s)
+    await revocations.end(db, session_ids)
+
+
+async def end_all(
+    db: AsyncSession, revocations: Revocations, subject_id: UUID, *, keep: UUID | None = None
+) -> Sequence[UUID]:
+    """Ends every session of a person but one; the ids of those that ended."""
+    ended = [one for one in await _alive_ids(db, subject_id) if one != keep]
+    await end(db, revocations, ended)
+    return ended
+
+
+async def renew_all(db: AsyncSession, revocations: Revocations, subject_id: UUID) -> None:
+    """What the tokens of a person say is no longer so: they have to be refreshed."""
+    await revocations.renew(db, await _alive_ids(db, subject_id))
+
+
+async def prove(db: AsyncSession, session_id: UUID, facts: dict[str, Any]) -> Session:
+    """The person in front of the phone has just proved again who they are; from now on the session has these facts too.
+
+    Raises RefreshRefused for a session that is over.
+    """
+    session = await db.get(Session, session_id, with_for_update=True)
+    if session is None or session.ended_at or session.expires_at <= datetime.now(UTC):
+        raise RefreshRefused
+    session.facts = session.facts | facts
+    return session
 
 
 def over(now: datetime) -> ColumnElement[bool]:
@@ -163,9 +197,9 @@ async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:
 
 async def end_own(db: AsyncSession, house: House, who: Citizen | Officer, session_id: UUID) -> None:
     """Raises NoSuchSession for a session that is over or another's."""
-    if session_id not in {session.id for session in await own(db, who)}:
+    if session_id not in await _alive_ids(db, who.id):
         raise NoSuchSession
-    await end(db, house, [session_id])
+    await end(db, house.revocations, [session_id])
 
 
 def shown(session: Session, who: Citizen | Officer) -> SessionOut:
@@ -179,14 +213,20 @@ def shown(session: Session, who: Citizen | Officer) -> SessionOut:
 
 
 def tokens_of(house: House, principal: Citizen | Officer, opened: Opened) -> TokensOut:
+    access = access_of(house, principal, opened.session)
+    return TokensOut(**structs.asdict(access), refresh_token=f"{opened.session.id.hex}.{opened.secret}")
+
+
+def access_of(house: House, principal: Citizen | Officer, session: Session) -> AccessOut:
+    """A new access token for a session that goes on."""
     ttl_s = house.settings.tokens.access_ttl_s
-    return TokensOut(
-        access_token=house.keys.issue(claims_of(principal), opened.session.audience, ttl_s),
-        token_type="Bearer",
-        expires_in=ttl_s,
-        refresh_token=f"{opened.session.id.hex}.{opened.secret}",
-        session_id=opened.session.id,
-    )
+    token = house.keys.issue(claims_of(principal), session.audience, ttl_s)
+    return AccessOut(access_token=token, token_type="Bearer", expires_in=ttl_s, session_id=session.id)
+
+
+async def _alive_ids(db: AsyncSession, subject_id: UUID) -> Sequence[UUID]:
+    alive = select(Session.id).where(Session.subject_id == subject_id, Session.ended_at.is_(None))
+    return (await db.scalars(alive)).all()
 
 
 def _parse(refresh_token: str) -> tuple[UUID, str]:

@@ -6,8 +6,6 @@ from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet
 from msgspec import Struct, field
 
 T = TypeVar("T", bound=Struct)
@@ -43,8 +41,6 @@ class Crypto(Struct, frozen=True):
 
 
 class Tokens(Struct, frozen=True):
-    signing_keys: str
-    """A private JWK set as JSON; the first key signs, all verify."""
     issuer: str = "khue"
     access_ttl_s: int = 600
     refresh_ttl_days: int = 30
@@ -137,11 +133,11 @@ class Settings(Struct, frozen=True):
     database_url: str
     redis_url: str
     crypto: Crypto
-    tokens: Tokens
     eid: Oidc
     staff: Oidc
     sms: Sms
     fcm: Fcm
+    tokens: Tokens = field(default_factory=Tokens)
     database: Database = field(default_factory=Database)
     server: Server = field(default_factory=Server)
     http: Http = field(default_factory=Http)
@@ -184,8 +180,6 @@ def _unusable(settings: Settings) -> list[str]:
         faults.append("CRYPTO__KEYS does not fit: a version has no colon.")
     if not _is_key(settings.crypto.index_key):
         faults.append("CRYPTO__INDEX_KEY does not fit: it needs 32 bytes in base64.")
-    if not _can_sign(settings.tokens.signing_keys):
-        faults.append("TOKENS__SIGNING_KEYS does not fit: a JWK set of P-256 keys, the first private.")
     if not _is_zone(settings.timezone):
         faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
     return faults
@@ -204,15 +198,6 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-def _can_sign(text: str) -> bool:
-    try:
-        keys = KeySet.import_key_set(msgspec.json.decode(text)).keys
-    except (JoseError, ValueError, TypeError, KeyError, msgspec.MsgspecError):
-        return False
-    fit = all(isinstance(key, ECKey) and key.curve_name == "P-256" for key in keys)
-    return bool(keys) and fit and keys[0].is_private
 
 
 def names(kind: type[Struct] = Settings, prefix: str = "") -> list[str]:

@@ -3,35 +3,46 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
-
-from app.core.settings import Tokens as TokenSettings
+from joserfc.jwk import ECKey, KeySet
+from msgspec import Struct
 
 
 class TokenRefused(Exception):
     """The token is not ours, not for this door, or over; the message says which, for the log."""
 
 
-class Keys:
-    """The house's signing keys: the first signs, all verify."""
+class SigningKey(Struct, frozen=True):
+    kid: str
+    key: ECKey
+    signs: bool
 
-    def __init__(self, settings: TokenSettings) -> None:
-        self._keys = KeySet.import_key_set(msgspec.json.decode(settings.signing_keys))
-        self._first = self._keys.keys[0]
-        self._issuer = settings.issuer
-        self._header = {"alg": "ES256", "typ": "at+jwt", "kid": self._first.kid}
+
+class Keys:
+    """The keys of our access tokens, as this process last read them: one signs, all verify."""
+
+    def __init__(self, issuer: str, keys: Sequence[SigningKey]) -> None:
+        self._issuer = issuer
+        self.hold(keys)
+
+    def hold(self, keys: Sequence[SigningKey]) -> None:
+        """From now on these."""
+        signer = next(one for one in keys if one.signs)
+        self._signer = signer.key
+        self._header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}
+        self._keys = KeySet([one.key for one in keys])
 
     def issue(self, claims: dict[str, Any], audience: str, ttl_s: int) -> str:
-        now = int(time.time())
+        """`iat` has milliseconds (RFC 7519 §2), because what was issued before a revocation is told by it."""
+        now = time.time()
         return jwt.encode(
             self._header,
-            {"iss": self._issuer, "aud": audience, "iat": now, "exp": now + ttl_s, **claims},
-            self._first,
+            {"iss": self._issuer, "aud": audience, "iat": round(now, 3), "exp": int(now) + ttl_s, **claims},
+            self._signer,
             algorithms=["ES256"],
         )
 

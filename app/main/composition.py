@@ -1,6 +1,5 @@
 """Puts the application together: doors, the one renderer of errors, the pages of the house, and the porch before it all."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
@@ -9,6 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import Scope
 
+from app.core.background import running
 from app.core.house import House
 from app.core.jobs import Lane
 from app.core.oidc import OidcClient
@@ -47,8 +47,7 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
         catalog = Catalog(house.database)
         for snapshot in (directory, catalog):
             await snapshot.refresh()
-            fresh = asyncio.create_task(snapshot.keep_fresh())
-            stack.callback(fresh.cancel)
+            await stack.enter_async_context(running(snapshot.keep_fresh()))
         views = Views(directory, catalog)
         app = build(
             house,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from app.accounts import routes as accounts
 from app.core import door, guards
 from app.core.guards import Guard
+from app.credentials import routes as credentials
 from app.departments import routes as departments
 from app.notifications import routes as notifications
 from app.tickets import routes as tickets
@@ -31,14 +32,14 @@ DOORS = [
         "public",
         "/v1/public",
         guards.anyone,
-        [*accounts.public, *departments.public, *tickets.public],
+        [*accounts.public, *credentials.public, *departments.public, *tickets.public],
         "Khuê: open to everybody",
     ),
     Door(
         "citizen",
         "/v1/citizen",
         guards.door("citizen"),
-        [*accounts.citizen, *notifications.citizen, *tickets.citizen],
+        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen],
         "Khuê: for residents",
     ),
     Door(

@@ -4,16 +4,25 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
 from redis.asyncio import Redis
 
-from app.core import db, revocations
+from app.core import db, revocations, signing_keys
 from app.core.auth import Auth
+from app.core.background import running
 from app.core.crypto import Crypto
+from app.core.db import Database
 from app.core.house import House
 from app.core.http import Outbound
 from app.core.limits import Limits
+from app.core.revocations import Revocations
 from app.core.settings import Settings
 from app.core.tokens import Keys
+
+log = structlog.get_logger()
+
+KEYS_READ_S = 5.0
+"""A key that is next is published and read long before it signs; so this may be slow."""
 
 
 @asynccontextmanager
@@ -26,17 +35,42 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
         stack.push_async_callback(redis.aclose)
         outbound = Outbound(settings.http)
         stack.push_async_callback(outbound.close)
-        keys = Keys(settings.tokens)
+        crypto = Crypto(settings.crypto)
+        keys = await open_keys(settings, database, crypto)
         auth = Auth(keys)
-        polling = asyncio.create_task(revocations.poll(database, auth, settings.tokens.revocation_poll_s))
-        stack.callback(polling.cancel)
+        await stack.enter_async_context(
+            running(
+                revocations.poll(database, auth, settings.tokens.revocation_poll_s),
+                revocations.listen(settings.redis_url, auth),
+                _keep_keys(database, crypto, keys),
+            )
+        )
         yield House(
             settings=settings,
             database=database,
             redis=redis,
             keys=keys,
             auth=auth,
-            crypto=Crypto(settings.crypto),
+            crypto=crypto,
             limits=Limits(redis, database, settings.limits),
+            revocations=Revocations(redis, settings.tokens.access_ttl_s, auth),
             outbound=outbound,
         )
+
+
+async def open_keys(settings: Settings, database: Database, crypto: Crypto) -> Keys:
+    """The keys of our access tokens, made the first time."""
+    async with database.transaction() as session:
+        await signing_keys.ensure(session, crypto)
+        return Keys(settings.tokens.issuer, await signing_keys.read(session, crypto, signing_keys.ACCESS))
+
+
+async def _keep_keys(database: Database, crypto: Crypto, keys: Keys) -> None:
+    """Runs as long as the process: a rotation is in force everywhere within KEYS_READ_S, and nobody waits for it."""
+    while True:
+        await asyncio.sleep(KEYS_READ_S)
+        try:
+            async with database.transaction() as session:
+                keys.hold(await signing_keys.read(session, crypto, signing_keys.ACCESS))
+        except Exception as wrong:
+            log.warning("signing keys not read", error=type(wrong).__name__)

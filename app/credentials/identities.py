@@ -9,11 +9,11 @@ from msgspec import Struct
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import rules, service
+from app.accounts import rules
+from app.accounts import service as accounts
 from app.accounts.models import Account
-from app.accounts.rules import NUMBER, BadIdentity, IdentityTaken
-from app.accounts.schemas import Returned
-from app.core import audit, sessions, sign_ins
+from app.accounts.rules import NUMBER, BadIdentity, Method
+from app.core import person_keys, sessions, sign_ins
 from app.core.crypto import Crypto
 from app.core.house import House
 from app.core.ids import new_id
@@ -21,6 +21,9 @@ from app.core.oidc import Begun, OidcClient
 from app.core.principals import Citizen
 from app.core.sessions import TokensOut
 from app.core.settings import Oidc
+from app.credentials import service
+from app.credentials.rules import IdentityTaken
+from app.credentials.schemas import Returned
 
 PROVIDER = "eid"
 
@@ -46,18 +49,14 @@ async def begin(house: House, eid: OidcClient, level: int, account_id: UUID | No
 
 
 async def sign_in(house: House, eid: OidcClient, returned: Returned) -> TokensOut:
-    """Open a session at the level proved. Raises SignInRefused, BadIdentity."""
+    """Open a session at the level proved. Raises SignInRefused, BadIdentity, AccountShut."""
     identity = await _ask(house, eid, returned, None)
     async with house.database.transaction() as db:
         account = await _find(db, house.crypto, identity) or _new(identity)
         db.add(account)
-        _take_over(account, identity, house.crypto)
+        await _take_over(db, account, identity, house.crypto)
         await db.flush()
-        facts = {"level": identity.level}
-        opened = sessions.open_session(db, house, "citizen", account.id, facts, returned.device_name)
-        principal = Citizen(account.id, opened.session.id, identity.level)
-        audit.record(db, principal, "eid.signed-in", "account", account.id, account_id=account.id)
-    return sessions.tokens_of(house, principal, opened)
+        return await service.open_session(db, house, account, Method.EID, identity.level, returned.device_name)
 
 
 async def link(house: House, eid: OidcClient, citizen: Citizen, returned: Returned) -> TokensOut:
@@ -72,13 +71,12 @@ async def link(house: House, eid: OidcClient, citizen: Citizen, returned: Return
         other = account.eid_subject is not None and (account.eid_issuer, account.eid_subject) != _person(identity)
         if other or (holder is not None and holder.id != account.id):
             raise IdentityTaken
-        _take_over(account, identity, house.crypto)
-        facts = {"level": identity.level}
-        opened = sessions.open_session(db, house, "citizen", account.id, facts, returned.device_name)
-        await service.move_devices(db, citizen.session_id, opened.session.id)
-        await sessions.end(db, house, [citizen.session_id])
-        audit.record(db, citizen, "eid.linked", "account", account.id, account_id=account.id)
-    return sessions.tokens_of(house, Citizen(account.id, opened.session.id, identity.level), opened)
+        await _take_over(db, account, identity, house.crypto)
+        tokens = await service.open_session(db, house, account, Method.EID, identity.level, returned.device_name)
+        await accounts.move_devices(db, citizen.session_id, tokens.session_id)
+        await sessions.end(db, house.revocations, [citizen.session_id])
+        accounts.note(db, citizen, "eid-linked", "account", account.id, account_id=account.id)
+        return tokens
 
 
 def read(claims: dict[str, Any], settings: Oidc) -> Identity:
@@ -116,12 +114,13 @@ def _new(identity: Identity) -> Account:
     )
 
 
-def _take_over(account: Account, identity: Identity, crypto: Crypto) -> None:
+async def _take_over(db: AsyncSession, account: Account, identity: Identity, crypto: Crypto) -> None:
     """What the state says of a person goes before what the person typed."""
     account.eid_issuer, account.eid_subject = _person(identity)
     index = crypto.index(NUMBER, identity.number)
     if account.number_index != index:
-        account.number_index, account.number_sealed = index, crypto.encrypt(NUMBER, identity.number)
+        person = await person_keys.make(db, crypto, account.id)
+        account.number_index, account.number_sealed = index, person.encrypt(NUMBER, identity.number)
     account.full_name, account.birth_date = identity.full_name, identity.birth_date
     account.level = max(account.level, identity.level)
     account.version += 1

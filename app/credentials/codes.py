@@ -8,18 +8,19 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import rules
-from app.accounts.models import Account, PhoneCode
-from app.accounts.rules import CODE_TRIES_MAX, CODE_TTL, PHONE, SMS_JOB, BadCode
-from app.accounts.schemas import AskCode, NewSession
-from app.core import outbox, sessions
+from app.accounts.models import Account
+from app.accounts.rules import PHONE, Method, parse_phone
+from app.core import outbox, person_keys
 from app.core.crypto import Crypto
 from app.core.db import lock_number
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.limits import Rate
-from app.core.principals import Citizen
 from app.core.sessions import TokensOut
+from app.credentials import rules, service
+from app.credentials.models import PhoneCode
+from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, BadCode
+from app.credentials.schemas import AskCode, NewSession
 
 SMS_TEXT = {
     "vi": "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
@@ -33,10 +34,12 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
 
     Asked twice at once, a phone still has one code that works: a second would double the guesses.
     """
-    phone = rules.parse_phone(asked.phone)
+    phone = parse_phone(asked.phone)
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
     (await house.limits.spend(Rate("phone-codes-address", per_address, 600, per_address), address)).check()
+    if asked.device_id:
+        (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
     (await house.limits.spend(rules.PHONE_RATE, index.hex())).check()
     now = datetime.now(UTC)
     code = PhoneCode(
@@ -48,9 +51,7 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
         created_at=now,
         expires_at=now + CODE_TTL,
     )
-    digits = rules.new_code()
-    code.code_sealed = house.crypto.encrypt("phone.code", digits)
-    code.code_index = _code_index(house.crypto, code.id, digits)
+    code.code_index = _code_index(house.crypto, code.id, digits_of(house.crypto, code.id))
     async with house.database.transaction() as db:
         await db.execute(select(func.pg_advisory_xact_lock(lock_number(index))))
         await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
@@ -60,33 +61,34 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
 
 
 async def sign_in(house: House, asked: NewSession) -> TokensOut:
-    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode.
+    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut.
 
-    A wrong try is counted before it is refused, because the count must outlive the refusal.
+    A try is counted before anything is refused, because the count must outlive the refusal.
     """
-    phone = rules.parse_phone(asked.phone)
+    phone = parse_phone(asked.phone)
     index = house.crypto.index(PHONE, phone)
+    (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
     async with house.database.transaction() as db:
         code = await _used(db, house.crypto, index, asked.code)
-        if code is not None:
-            account_id = await _account(db, house.crypto, phone, code.language)
-            opened = sessions.open_session(db, house, "citizen", account_id, {"level": 0}, asked.device_name)
-            return sessions.tokens_of(house, Citizen(account_id, opened.session.id, 0), opened)
-    raise BadCode
+    if code is None:
+        raise BadCode
+    async with house.database.transaction() as db:
+        account = await _account(db, house.crypto, phone, code.language)
+        return await service.open_session(db, house, account, Method.PHONE, 0, asked.device_name)
 
 
 async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str, str] | None:
     """Phone and text of a code still of use; None when there is nothing to send any more."""
     code = await db.get(PhoneCode, code_id)
-    if code is None or code.code_sealed is None or code.phone_sealed is None or code.expires_at <= datetime.now(UTC):
+    if code is None or code.phone_sealed is None or code.expires_at <= datetime.now(UTC):
         return None
-    digits = crypto.decrypt("phone.code", code.code_sealed)
-    return crypto.decrypt(PHONE, code.phone_sealed), SMS_TEXT[code.language].format(code=digits)
+    text = SMS_TEXT[code.language].format(code=digits_of(crypto, code.id))
+    return crypto.decrypt(PHONE, code.phone_sealed), text
 
 
 async def sent(db: AsyncSession, code_id: UUID) -> None:
-    """Wipe what is no longer needed: from now on only a keyed hash of the code is left."""
-    await db.execute(update(PhoneCode).where(PhoneCode.id == code_id).values(phone_sealed=None, code_sealed=None))
+    """Wipe what is no longer needed."""
+    await db.execute(update(PhoneCode).where(PhoneCode.id == code_id).values(phone_sealed=None))
 
 
 async def forget_old(db: AsyncSession) -> None:
@@ -105,24 +107,38 @@ async def _used(db: AsyncSession, crypto: Crypto, index: bytes, digits: str) -> 
     code.tries += 1
     if code.tries > CODE_TRIES_MAX or not hmac.compare_digest(code.code_index, _code_index(crypto, code.id, digits)):
         return None
-    code.used_at, code.phone_sealed, code.code_sealed = datetime.now(UTC), None, None
+    code.used_at, code.phone_sealed = datetime.now(UTC), None
     return code
 
 
-async def _account(db: AsyncSession, crypto: Crypto, phone: str, language: str) -> UUID:
-    """The account of a phone, made the first time; two at once make one."""
+async def _account(db: AsyncSession, crypto: Crypto, phone: str, language: str) -> Account:
+    """The account of a phone, locked, made the first time; two at once make one."""
+    index = crypto.index(PHONE, phone)
+    mine = select(Account).where(Account.phone_index == index).with_for_update()
+    found = await db.scalar(mine)
+    if found is not None:
+        return found
+    account_id = new_id()
+    person = await person_keys.make(db, crypto, account_id)
     made = insert(Account).values(
-        id=new_id(),
-        phone_sealed=crypto.encrypt(PHONE, phone),
-        phone_index=crypto.index(PHONE, phone),
+        id=account_id,
+        phone_sealed=person.encrypt(PHONE, phone),
+        phone_index=index,
         full_name="",
         level=0,
         language=language,
         created_at=datetime.now(UTC),
         version=1,
     )
-    made = made.on_conflict_do_update(index_elements=["phone_index"], set_={"version": Account.version})
-    return (await db.scalars(made.returning(Account.id))).one()
+    made = made.on_conflict_do_nothing(index_elements=["phone_index"]).returning(Account.id)
+    if await db.scalar(made) is None:
+        await person_keys.shred(db, account_id)
+    return (await db.scalars(mine)).one()
+
+
+def digits_of(crypto: Crypto, code_id: UUID) -> str:
+    """The six digits of a code: made from its id with the house's key, so that they are stored nowhere."""
+    return f"{int.from_bytes(crypto.index('phone.digits', str(code_id))) % 1_000_000:06d}"
 
 
 def _unused() -> ColumnElement[bool]:

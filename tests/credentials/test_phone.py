@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from app.accounts import rules
+from app.core import person_keys
 from app.core.house import House
 from sandbox.phone import eventually
 from tests.make import Make
@@ -94,7 +95,9 @@ async def test_ways_to_write_a_number_are_one_number(make: Make, new_phone: NewP
     assert len(await resident.read_code(phone)) == 6
 
 
-async def test_number_and_code_are_sealed_and_wiped_when_used(make: Make, new_phone: NewPhone, house: House) -> None:
+async def test_the_number_is_sealed_with_a_key_of_its_own_and_the_code_is_stored_nowhere(
+    make: Make, new_phone: NewPhone, house: House
+) -> None:
     phone, resident = new_phone(), make.resident()
     await resident.sign_in_by_phone(phone)
     index = house.crypto.index("account.phone", phone)
@@ -104,7 +107,13 @@ async def test_number_and_code_are_sealed_and_wiped_when_used(make: Make, new_ph
     account = await house.database.hot.fetchrow("SELECT * FROM account WHERE phone_index = $1", index)
     assert account is not None
     assert phone.encode() not in account["phone_sealed"]
-    assert house.crypto.decrypt("account.phone", account["phone_sealed"]) == phone
+    async with house.database.transaction() as db:
+        person = await person_keys.person(db, house.crypto, account["id"])
+        assert person.decrypt("account.phone", account["phone_sealed"]) == phone
+        await person_keys.shred(db, account["id"])
+        shredded = await person_keys.person(db, house.crypto, account["id"])
+    with pytest.raises(person_keys.Shredded):
+        shredded.decrypt("account.phone", account["phone_sealed"])
 
 
 async def test_when_the_gateway_fails_the_code_is_sent_again(

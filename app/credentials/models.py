@@ -1,0 +1,27 @@
+"""The tables of credentials."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import LargeBinary, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+
+class PhoneCode(Base):
+    """A code sent to a phone. The number is sealed for the sender and wiped when it was sent; of the code there is a keyed hash."""
+
+    __tablename__ = "phone_code"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    phone_index: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """No longer written; the column goes once no process of before migration 0006 can run."""
+    code_index: Mapped[bytes] = mapped_column(LargeBinary)
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    language: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

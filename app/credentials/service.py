@@ -1,0 +1,50 @@
+"""Where every sign-in of a resident ends, however they proved who they are; and the proof anew within a session (RFC 9470)."""
+
+import time
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import service as accounts
+from app.accounts import states
+from app.accounts.models import Account
+from app.accounts.rules import Method
+from app.core import sessions
+from app.core.house import House
+from app.core.principals import Citizen
+from app.core.sessions import AccessOut, TokensOut
+
+
+async def open_session(
+    db: AsyncSession, house: House, account: Account, method: Method, level: int, device_name: str
+) -> TokensOut:
+    """A session for a locked account whose holder has just proved who they are. Raises AccountShut."""
+    await states.admit(db, account, method)
+    facts = {"level": level, "auth_time": time.time(), "amr": [method]}
+    opened = sessions.open_session(db, house, "citizen", account.id, facts, device_name)
+    await db.flush()
+    principal = await accounts.principal_of(db, opened.session)
+    accounts.note(
+        db,
+        principal,
+        "signed-in",
+        "session",
+        opened.session.id,
+        account_id=account.id,
+        method=method,
+        level=level,
+        device=device_name,
+    )
+    return sessions.tokens_of(house, principal, opened)
+
+
+async def prove(db: AsyncSession, house: House, citizen: Citizen, method: Method, level: int) -> AccessOut:
+    """The holder of this session has just proved again who they are: a token that says so. Raises RefreshRefused."""
+    session = await sessions.prove(
+        db, citizen.session_id, {"level": max(level, citizen.level), "auth_time": time.time(), "amr": [method]}
+    )
+    await db.flush()
+    principal = await accounts.principal_of(db, session)
+    accounts.note(
+        db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=method, level=level
+    )
+    return sessions.access_of(house, principal, session)
