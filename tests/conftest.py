@@ -73,6 +73,7 @@ async def environment(
         "LIMITS__CODES_PER_ADDRESS": "100000",
         "SERVER__BODY_TIMEOUT_S": "0.3",
         "TOKENS__REVOCATION_POLL_S": "0.1",
+        "TOKENS__KEYS_READ_S": "0.1",
         "WORKERS__HEARTBEAT_S": "0.2",
         "WORKERS__DEAD_AFTER_S": "1.0",
         "WORKERS__LOST_AFTER_S": "1.0",

@@ -56,6 +56,10 @@ class Auth:
             raise SignInNeeded("invalid_token")
         return known.principal
 
+    def forget(self) -> None:
+        """Verify every token anew: the keys are others now."""
+        self._remembered.clear()
+
     def revoke(self, revoked: Sequence[Revoked]) -> None:
         """What was issued too early is refused from now on."""
         now = time.time()

@@ -45,6 +45,8 @@ class Tokens(Struct, frozen=True):
     access_ttl_s: int = 600
     refresh_ttl_days: int = 30
     revocation_poll_s: float = 1.0
+    keys_read_s: float = 5.0
+    """How often each process reads the signing keys; a new one may sign once it is twice as old."""
 
 
 class Oidc(Struct, frozen=True):
