@@ -51,7 +51,7 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
         created_at=now,
         expires_at=now + CODE_TTL,
     )
-    code.code_index = _code_index(house.crypto, code.id, digits_of(house.crypto, code.id))
+    code.code_index = index_of(house.crypto, code.id, digits_of(house.crypto, code.id))
     async with house.database.transaction() as db:
         await db.execute(select(func.pg_advisory_xact_lock(lock_number(index))))
         await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
@@ -105,7 +105,7 @@ async def _used(db: AsyncSession, crypto: Crypto, index: bytes, digits: str) -> 
     if code is None:
         return None
     code.tries += 1
-    if code.tries > CODE_TRIES_MAX or not hmac.compare_digest(code.code_index, _code_index(crypto, code.id, digits)):
+    if code.tries > CODE_TRIES_MAX or not hmac.compare_digest(code.code_index, index_of(crypto, code.id, digits)):
         return None
     code.used_at, code.phone_sealed = datetime.now(UTC), None
     return code
@@ -145,5 +145,6 @@ def _unused() -> ColumnElement[bool]:
     return PhoneCode.used_at.is_(None)
 
 
-def _code_index(crypto: Crypto, code_id: UUID, digits: str) -> bytes:
+def index_of(crypto: Crypto, code_id: UUID, digits: str) -> bytes:
+    """The keyed hash that is stored of a code."""
     return crypto.index("phone.code", f"{code_id}:{digits}")
