@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import Scope
 
+from app.accounts.profiles import Profiles
 from app.core.background import running
 from app.core.house import House
 from app.core.jobs import Lane
@@ -51,6 +52,7 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
         views = Views(directory, catalog)
         app = build(
             house,
+            profiles=Profiles(house.database, house.crypto),
             directory=directory,
             catalog=catalog,
             filing=Filing(house.database, directory, catalog),

@@ -72,7 +72,7 @@ def routers() -> list[Router]:
     ]
 
 
-SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
+SHARED = ("house", "profiles", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
 """What handlers may name besides their input: made once a process."""
 
 
