@@ -8,19 +8,17 @@ import sys
 
 import click
 import msgspec
-from rich.table import Column, Table
 
 from app.cli import doctor as doctors
 from app.cli import setup
+from app.cli.doors import doors
 from app.cli.home import ROOT, Home
 from app.cli.jobs import jobs
 from app.cli.keys import keys
 from app.cli.process import CannotStart, looks
 from app.cli.shell import Sentences, console, the_settings, with_database
 from app.cli.up import City, stop_leftovers
-from app.core.jobs import all_jobs
 from app.main.documents import documents
-from app.main.doors import DOORS
 from seeds import city, load
 
 DOWN_S = 60.0
@@ -126,21 +124,8 @@ def seed(what: str, overwrite: bool) -> None:  # noqa: FBT001
         console.print("The demo city is made." if made else "The demo city is there already.")
 
 
-main.add_command(jobs)
-main.add_command(keys)
-
-
-@main.command()
-def doors() -> None:
-    """Every door with its handlers."""
-    table = Table("door", "method", Column("path", no_wrap=True), Column("handler", overflow="fold"), box=None)
-    for door in DOORS:
-        for handler in door.handlers:
-            for path in sorted(handler.paths):
-                methods = ", ".join(sorted(str(method) for method in handler.http_methods))
-                table.add_row(door.audience, methods, door.path + path, handler.handler_name)
-    console.print(table)
-    console.print(f"Jobs: {', '.join(sorted(all_jobs()))}")
+for command in (doors, jobs, keys):
+    main.add_command(command)
 
 
 @main.command()
