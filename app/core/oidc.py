@@ -69,7 +69,13 @@ class OidcClient:
         """Start a sign-in; with `max_age_s`, one whose proof is no older (0: the person proves it anew). Raises OutsideUnavailable."""
         metadata = await self._provider.metadata()
         begun = Begun(
-            "", secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), acr, max_age_s, time.time()
+            "",
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(48),
+            acr,
+            max_age_s,
+            time.time(),
         )
         params = {"nonce": begun.nonce, **self._wishes(acr, max_age_s), **more}
         async with self._client(self._scope(metadata)) as client:

@@ -31,13 +31,13 @@ class Known(Struct, frozen=True):
     """How far the provider's clock may be from ours."""
 
 
-def faults_of_id_token(claims: Mapping[str, Any], known: Known, asked: Asked, access_token: str, now: float) -> list[str]:
+def faults_of_id_token(
+    claims: Mapping[str, Any], known: Known, asked: Asked, access_token: str, now: float
+) -> list[str]:
     """The claims that are wrong, by name; none if the token is the answer to what was asked."""
     skew = known.skew_s
     issued, authenticated = moment(claims, "iat"), moment(claims, "auth_time")
-    late = asked.max_age_s is not None and (
-        authenticated is None or authenticated < asked.at - asked.max_age_s - skew
-    )
+    late = asked.max_age_s is not None and (authenticated is None or authenticated < asked.at - asked.max_age_s - skew)
     faults = {
         "iat": issued is None or not asked.at - skew <= issued <= now + skew,
         "nonce": not _same(claims.get("nonce"), asked.nonce),

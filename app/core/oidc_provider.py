@@ -94,7 +94,9 @@ class Provider:
         said = await self._get(address)
         named = [said[name] for name in ENDPOINTS if name in said]
         secure = "https://" if self._root.startswith("https://") else ("https://", "http://")
-        fits = all(name in said for name in NEEDED) and all(isinstance(one, str) and one.startswith(secure) for one in named)
+        fits = all(name in said for name in NEEDED) and all(
+            isinstance(one, str) and one.startswith(secure) for one in named
+        )
         if not fits or said.get("issuer") != self._settings.issuer:
             raise self.nonsense(address)
         return said

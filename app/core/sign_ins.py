@@ -55,9 +55,7 @@ async def recall(db: AsyncSession, provider: str, state: str, account_id: UUID |
     )
     if found is None or found.created_at < datetime.now(UTC) - TTL:
         raise SignInRefused(reason="state")
-    return Begun(
-        "", state, found.nonce, found.verifier, found.acr, found.max_age_s, found.created_at.timestamp()
-    )
+    return Begun("", state, found.nonce, found.verifier, found.acr, found.max_age_s, found.created_at.timestamp())
 
 
 async def forget_old(db: AsyncSession) -> None:

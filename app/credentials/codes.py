@@ -26,10 +26,19 @@ from app.credentials.schemas import AskCode, NewSession
 SIGN_IN, PROOF = "sign-in", "proof"
 """What a code is for; one for the one is nothing for the other."""
 SMS_TEXT = {
-    (SIGN_IN, "vi"): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
+    (
+        SIGN_IN,
+        "vi",
+    ): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
     (SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
-    (PROOF, "vi"): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
-    (PROOF, "en"): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. Never give it to anybody.",
+    (
+        PROOF,
+        "vi",
+    ): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
+    (
+        PROOF,
+        "en",
+    ): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. Never give it to anybody.",
 }
 """Without diacritics: one SMS of 160 characters instead of three."""
 

@@ -132,7 +132,8 @@ def read(claims: dict[str, Any], settings: Oidc) -> Identity:
         year=rules.birth_year_of(birth),
         gender=str(claims.get(settings.claim_gender, "")),
     )
-    proved_at, sid = moment(claims, "auth_time") or 0.0, claims.get("sid")
+    proved_at = moment(claims, "auth_time") or 0.0
+    sid = str(claims.get("sid", ""))
     return Identity(
         str(claims["iss"]), str(claims["sub"]), level, name, number, born, proved_at, sid if is_text(sid) else ""
     )

@@ -28,9 +28,7 @@ async def begin_eid(house: House, eid: OidcClient, citizen: Citizen, asked: Begi
         account = await db.get_one(Account, citizen.id)
     if account.eid_subject is None:
         raise NoEid
-    return await identities.begin(
-        house, eid, asked.level, citizen.id, purpose=EID_PROOF, max_age_s=asked.max_age_s
-    )
+    return await identities.begin(house, eid, asked.level, citizen.id, purpose=EID_PROOF, max_age_s=asked.max_age_s)
 
 
 async def prove_by_eid(house: House, eid: OidcClient, citizen: Citizen, returned: ProofReturned) -> AccessOut:

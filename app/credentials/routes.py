@@ -97,7 +97,9 @@ async def prove_by_eid(data: JSONBody[ProofReturned], me: TheCitizen, house: The
     return await proofs.prove_by_eid(house, eid, me, data)
 
 
-@post("/phone-proof-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"})
+@post(
+    "/phone-proof-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"}
+)
 async def ask_proof_code(request: Request[Any, Any, Any], me: TheCitizen, house: TheHouse) -> CodeSentOut:
     """Have a code sent to my own phone, to prove anew who I am."""
     return CodeSentOut(expires_at=await proofs.send_code(house, me, guards.address_of(request)))

@@ -54,7 +54,8 @@ class NoPhone(AppError):
     status, code = 409, "no-phone"
     title = Text("Tài khoản chưa có số điện thoại", "The account has no phone number")
     detail = Text(
-        "Việc này cần một số điện thoại đã xác thực trong tài khoản.", "This needs a proved phone number on the account."
+        "Việc này cần một số điện thoại đã xác thực trong tài khoản.",
+        "This needs a proved phone number on the account.",
     )
 
 
