@@ -166,6 +166,13 @@ async def count_calls(office: TheOffice) -> dict[str, int]:
     return dict(office.provider.calls)
 
 
+@get("/identities/asked")
+async def show_asked(office: TheOffice, url: Annotated[str, QueryParameter()]) -> dict[str, str]:
+    """What a sign-in asks for, also if it was pushed."""
+    asked = office.provider.asked(dict(httpx2.URL(url).params))
+    return {"error": asked} if isinstance(asked, str) else asked
+
+
 @get("/identities/signals")
 async def list_signals(office: TheOffice, subject: Annotated[str, QueryParameter()] = "") -> list[Sent]:
     """What the city was told, the newest first."""
@@ -230,5 +237,6 @@ handlers = [
     withdraw_key,
     sign_token,
     count_calls,
+    show_asked,
     list_signals,
 ]

@@ -127,7 +127,7 @@ class Provider:
     def _show(self) -> HTTPRouteHandler:
         @get("/authorize")
         async def show(request: AnyRequest) -> Response[Any]:
-            asked = self._asked(dict(request.query_params))
+            asked = self.asked(dict(request.query_params))
             if isinstance(asked, str):
                 return Response({"error": asked}, status_code=400)
             hidden = "".join(
@@ -150,7 +150,7 @@ class Provider:
         @post("/authorize", status_code=303)
         async def choose(request: AnyRequest) -> Response[Any]:
             form = {name: str(value) for name, value in (await request.form()).items()}
-            asked = self._asked(form | dict(request.query_params))
+            asked = self.asked(form | dict(request.query_params))
             if isinstance(asked, str):
                 return Response({"error": asked}, status_code=400)
             back = {"state": asked.get("state", ""), "iss": self._issuer}
@@ -202,7 +202,7 @@ class Provider:
 
         return userinfo
 
-    def _asked(self, given: dict[str, str]) -> dict[str, str] | str:
+    def asked(self, given: dict[str, str]) -> dict[str, str] | str:
         """The request, from what was pushed if it was; or the error."""
         if "request_uri" in given:
             pushed, expires = self._pushed.get(given["request_uri"], ({}, 0.0))

@@ -15,6 +15,7 @@ class Ring:
 
     def __init__(self, first: RSAKey) -> None:
         self.keys = [first]
+        self._every = [first]
         self._made = 1
         self._stranger: RSAKey | None = None
 
@@ -22,6 +23,7 @@ class Ring:
         """A new key signs from now on. Its kid."""
         self._made += 1
         self.keys.append(_new(f"sandbox-{self._made}-{time.time_ns():x}"))
+        self._every.append(self.keys[-1])
         return str(self.keys[-1].kid)
 
     def withdraw(self, kid: str) -> None:
@@ -32,7 +34,7 @@ class Ring:
         return {"keys": [key.as_dict(private=False) for key in self.keys]}
 
     def sign(self, claims: dict[str, Any], typ: str = "JWT", *, by: str = "") -> str:
-        """With the key named `by`, else the last. `stranger` is one that nobody published, `impostor` one under the last one's
+        """With the key named `by`, published or not, else the last. `stranger` is one that nobody published, `impostor` one under the last one's
         name, `none` is no signature at all."""
         last = self.keys[-1]
         if by == "none":
@@ -41,7 +43,7 @@ class Ring:
             self._stranger = self._stranger or _new("stranger")
             kid = last.kid if by == "impostor" else "stranger"
             return _signed(claims, typ, kid, self._stranger)
-        key = next((one for one in self.keys if one.kid == by), last)
+        key = next((one for one in self._every if one.kid == by), last)
         return _signed(claims, typ, key.kid, key)
 
 

@@ -153,6 +153,7 @@ class OidcClient:
             redirect_uri=self._settings.redirect_uri,
             code_challenge_method="S256",
             transport=self._outbound.way(self._system),
+            timeout=self._outbound.timeout_s,
         )
 
     def _scope(self, metadata: dict[str, Any]) -> str:

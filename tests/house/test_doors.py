@@ -47,7 +47,7 @@ def test_every_post_is_idempotent_or_says_why_not(door: Door, handler: HTTPRoute
 async def callers(make: Make) -> dict[str, Client]:
     return {
         "nobody": make.nobody(),
-        "citizen": await make.citizen(),
+        "citizen": await make.citizen(level=2),
         "officer": await make.officer("SO-XD"),
         "partner": make.partner(),
     }
@@ -63,7 +63,7 @@ async def test_every_caller_at_every_handler(
     method = next(iter(handler.http_methods))
     client = callers[caller]
     if caller == door.audience and handler.handler_name.startswith("close_"):  # it signs out: not who others come as
-        client = await (make.citizen() if caller == "citizen" else make.officer("SO-XD"))
+        client = await (make.citizen(level=2) if caller == "citizen" else make.officer("SO-XD"))
     headers = {"Authorization": f"Bearer {client.token}"} if client.token else {}
     answer = await client.api.request(method, path, headers=headers)
     if caller == "nobody":
