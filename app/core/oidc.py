@@ -14,7 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from msgspec import Struct
 
 from app.core.errors import AppError, OutsideUnavailable, Text
-from app.core.http import Outbound
+from app.core.http import Outbound, TransactionOpen
 from app.core.oidc_claims import Asked, Known, faults_of_envelope, faults_of_id_token
 from app.core.oidc_provider import Provider, Read, TokenWrong
 from app.core.settings import Oidc
@@ -176,7 +176,7 @@ class OidcClient:
             token: Any = await ask(endpoint, **form)
         except httpx2.HTTPError as wrong:
             raise OutsideUnavailable(system=self._system) from wrong
-        except (OutsideUnavailable, OAuthError):
+        except (OutsideUnavailable, OAuthError, TransactionOpen):
             raise
         except Exception as wrong:  # Authlib has several roots of errors, for answers it cannot read
             raise self._provider.nonsense(endpoint) from wrong

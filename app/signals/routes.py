@@ -28,20 +28,20 @@ class LogoutForm(Struct):
 @post("/eid-logouts", status_code=200, opt={"once_exempt": "a logout token works once, by its jti"})
 async def take_eid_logout(
     data: Annotated[LogoutForm, Body(media_type=RequestEncodingType.URL_ENCODED)], house: TheHouse, eid: TheEid
-) -> Response[None]:
+) -> Response[bytes]:
     """OpenID Connect Back-Channel Logout 1.0: the sessions end that this login at the national eID opened or raised."""
     await service.log_out(house, eid, data.logout_token)
-    return Response(None, headers=NO_STORE)
+    return Response(b"", headers=NO_STORE)
 
 
 @post("/eid-events", status_code=202, opt={"once_exempt": "an event works once, by its jti"})
-async def take_eid_event(body: RawBody, house: TheHouse, eid: TheEid) -> Response[None]:
+async def take_eid_event(body: RawBody, house: TheHouse, eid: TheEid) -> Response[bytes]:
     """A security event token, pushed (RFC 8935, `application/secevent+jwt`): OpenID RISC `account-disabled` ends every session of
     the account, until the next good sign-in at the national eID; `account-enabled` is noted."""
     if len(body) > TOKEN_MAX or not body.isascii():
         raise SignalRefused(reason="token")
     await service.hear(house, eid, body.decode().strip())
-    return Response(None, headers=NO_STORE)
+    return Response(b"", headers=NO_STORE)
 
 
 public = [take_eid_logout, take_eid_event]

@@ -74,7 +74,9 @@ def test_the_provinces_are_the_63_of_the_decision() -> None:
 
 @pytest.mark.parametrize("number", ["001090123456", "001190123456", "001205123456", "001305123456"])
 @pytest.mark.parametrize(("said", "of_men"), [("male", True), ("Nam", True), ("female", False), ("NỮ", False)])
-def test_the_gender_is_held_against_the_number_where_the_provider_says_it(number: str, said: str, of_men: bool) -> None:
+def test_the_gender_is_held_against_the_number_where_the_provider_says_it(
+    number: str, said: str, *, of_men: bool
+) -> None:
     if (int(number[3]) % 2 == 0) == of_men:
         rules.check_personal_number(number, None, gender=said)
     else:
