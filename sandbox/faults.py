@@ -20,6 +20,7 @@ Lie = Literal[
     "start",
     "level",
     "unknown-level",
+    "loose-level",
     "time",
     "no-time",
     "access-hash",

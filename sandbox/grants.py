@@ -26,6 +26,7 @@ LIES: tuple[Lie, ...] = (
     "start",
     "level",
     "unknown-level",
+    "loose-level",
     "time",
     "no-time",
     "access-hash",
@@ -144,5 +145,5 @@ def lied(claims: dict[str, Any], lie: Lie, now: int) -> dict[str, Any]:
         "time": {"auth_time": now - 86400},
         "access-hash": {"at_hash": "b2YgYW5vdGhlciB0b2tlbg"},
     }
-    changed = claims | untruths.get(lie, {})
-    return {name: value for name, value in changed.items() if not (lie == "no-time" and name == "auth_time")}
+    left_out = {"no-time": "auth_time", "loose-level": "acr"}.get(lie, "")
+    return {name: value for name, value in (claims | untruths.get(lie, {})).items() if name != left_out}

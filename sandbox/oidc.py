@@ -197,7 +197,7 @@ class Provider:
             if grant is None or grant.claims["sub"] in self.suspended:
                 return Response({"error": "invalid_token"}, status_code=401)
             said = {name: value for name, value in grant.claims.items() if name not in ("acr", "amr")}
-            lie = _faults(state).lies(self.name, "userinfo", "gender", "number")
+            lie = _faults(state).lies(self.name, "userinfo", "gender", "number", "loose-level")
             return Response(said | _untrue(lie or "", said))
 
         return userinfo
@@ -237,5 +237,7 @@ def _untrue(lie: str, said: dict[str, Any]) -> dict[str, Any]:
         case "number":
             number = said["SoDinhDanh"]
             return {"SoDinhDanh": f"{number[:3]}{(int(number[3]) + 2) % 10}{number[4:]}"}
+        case "loose-level":
+            return {"acr": "LoA2"}
         case _:
             return {}

@@ -21,6 +21,10 @@ from app.core.settings import Oidc
 
 OFFLINE = "offline_access"
 """The scope that brings a refresh token (OpenID Connect Core §11)."""
+OF_THE_SIGN_IN = frozenset(
+    {"iss", "aud", "exp", "iat", "nbf", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}
+)
+"""What the id token alone says; a userinfo answer is about a person, not about how they have just signed in."""
 
 
 class SignInRefused(AppError):
@@ -111,7 +115,7 @@ class OidcClient:
             said = await self._userinfo(metadata["userinfo_endpoint"], token["access_token"])
             if said and said.get("sub") != claims["sub"]:
                 raise SignInRefused(reason="userinfo")
-            claims = {**said, **claims}
+            claims = {name: value for name, value in said.items() if name not in OF_THE_SIGN_IN} | claims
         return Finished(claims, _refresh_of(token))
 
     async def ask_again(self, refresh_token: str, subject: str) -> str:
@@ -186,9 +190,11 @@ class OidcClient:
         return token
 
     async def _userinfo(self, endpoint: str, access_token: str) -> dict[str, Any]:
-        """Nothing where the provider does not say."""
+        """Nothing where the provider does not say. Raises OutsideUnavailable where it cannot."""
         async with self._outbound.client(self._system) as client:
             answer = await client.get(endpoint, headers={"Authorization": f"Bearer {access_token}"})
+        if answer.status_code >= 500:
+            raise OutsideUnavailable(system=self._system)
         return self._provider.object_in(answer) if answer.status_code == 200 else {}
 
     async def _push(self, endpoint: str, authorize: str, begun: Begun, params: dict[str, str]) -> str:

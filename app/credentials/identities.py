@@ -201,6 +201,8 @@ def _new(identity: Identity) -> Account:
 
 async def _take_over(db: AsyncSession, account: Account, identity: Identity, crypto: Crypto) -> None:
     """What the state says of a person goes before what the person typed."""
+    if (account.eid_issuer, account.eid_subject) != _person(identity):
+        account.eid_refresh_sealed = None
     account.eid_issuer, account.eid_subject = _person(identity)
     person = await person_keys.make(db, crypto, account.id)
     index = crypto.index(NUMBER, identity.number)

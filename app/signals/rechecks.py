@@ -68,8 +68,9 @@ async def take(db: AsyncSession, crypto: Crypto, settings: Settings) -> Sequence
         .order_by(Account.eid_checked_at.nulls_first())
         .limit(int(settings.rechecks.per_s * RECHECK_EVERY.total_seconds()))
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    taken = update(Account).where(Account.id.in_(due.scalar_subquery())).values(eid_asked_at=now)
+    taken = update(Account).where(Account.id == due.c.id).values(eid_asked_at=now)
     rows = (
         await db.execute(
             taken.returning(Account.id, Account.eid_issuer, Account.eid_subject, Account.eid_refresh_sealed)

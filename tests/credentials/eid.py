@@ -61,10 +61,10 @@ async def logout_token(
 
 
 @asynccontextmanager
-async def api_with(house: House, **eid: Any) -> AsyncGenerator[httpx2.AsyncClient]:
+async def api_with(house: House, *, ca_file: str = "", **eid: Any) -> AsyncGenerator[httpx2.AsyncClient]:
     """A process of its own, so to say, which has read nothing of the provider yet."""
     settings = structs.replace(house.settings, eid=structs.replace(house.settings.eid, **eid))
-    outbound = Outbound(settings.http)
+    outbound = Outbound(structs.replace(settings.http, ca_file=ca_file))
     async with create_app(replace(house, settings=settings, outbound=outbound)) as app:
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://khue") as client:

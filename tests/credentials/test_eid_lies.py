@@ -1,5 +1,6 @@
 """A national eID that lies, is away, or turns its keys: nothing of it makes an account or a session."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
 
@@ -54,6 +55,7 @@ async def test_a_lie_is_refused_and_leaves_nothing(
     [
         ("level", 403, "level-not-reached", {"level": 1, "asked": 2}),
         ("unknown-level", 422, "bad-identity", {"what": "acr"}),
+        ("loose-level", 422, "bad-identity", {"what": "acr"}),
         ("gender", 422, "bad-identity", {"what": "gender"}),
         ("number", 422, "bad-identity", {"what": "birth year"}),
     ],
@@ -63,7 +65,7 @@ async def test_an_identity_that_does_not_hold_is_refused_and_leaves_nothing(
 ) -> None:
     resident, who = make.resident(), person(next(_people))
     back = await come_back(resident, who)
-    await outside.put("/faults/eid", json={"kind": "lie", "about": about, "count": 1})
+    await outside.put("/faults/eid", json={"kind": "lie", "about": about})
     problem = await resident.post("/v1/public/eid-sessions", back, status=status)
     assert (problem["code"], problem["params"]) == (code, params)
     assert await traces_of(house, who) == (0, 0)
@@ -79,6 +81,18 @@ async def test_metadata_of_another_issuer_or_with_other_addresses_is_no_answer(
         problem = await resident.post("/v1/public/eid-sign-ins", {"level": 1}, status=503)
         assert problem["code"] == "outside-unavailable"
         await resident.post("/v1/public/eid-sign-ins", {"level": 1})
+
+
+async def test_a_provider_that_is_read_over_tls_names_no_address_without(
+    house: House, outside: httpx2.AsyncClient
+) -> None:
+    """The sandbox's second port speaks TLS, and its metadata names the first."""
+    before = (await outside.get("/identities/calls")).json()["metadata"]
+    fcm = house.settings.fcm
+    async with api_with(house, ca_file=fcm.ca_file, discovery_url=f"{fcm.base_url}/eid") as api:
+        problem = await Resident(api, outside).post("/v1/public/eid-sign-ins", {"level": 1}, status=503)
+    assert problem["code"] == "outside-unavailable"
+    assert (await outside.get("/identities/calls")).json()["metadata"] == before + 1
 
 
 async def test_pushed_requests_are_used_if_offered_and_plain_ones_if_not(
@@ -141,6 +155,17 @@ async def test_a_new_key_is_known_at_once_and_a_withdrawn_one_is_refused_when_it
                 break
         assert answer.json()["params"]["reason"] == "key"
         await resident.sign_in_by_eid(person(13))
+
+
+async def test_who_asks_while_the_provider_is_being_read_waits_for_the_same_answer(
+    house: House, outside: httpx2.AsyncClient
+) -> None:
+    before = (await outside.get("/identities/calls")).json()
+    async with api_with(house) as api:
+        begins = (Resident(api, outside).post("/v1/public/eid-sign-ins", {"level": 1}) for _ in range(10))
+        await asyncio.gather(*begins)
+    after = (await outside.get("/identities/calls")).json()
+    assert (after["metadata"] - before["metadata"], after["par"] - before["par"]) == (1, 10)
 
 
 async def test_tokens_with_made_up_keys_do_not_make_us_hammer_the_provider(
