@@ -14,6 +14,7 @@ TABLES = (
     "app.credentials.models",
     "app.departments.models",
     "app.notifications.models",
+    "app.signals.models",
     "app.tickets.models",
 )
 """The modules that declare tables."""

@@ -10,6 +10,8 @@ from app.credentials import codes
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
+from app.signals import rechecks
+from app.signals import service as signals
 from app.tickets import photos
 from app.tickets import service as tickets
 from workers.context import Context, Run
@@ -89,8 +91,17 @@ async def watch_deadline(context: Context, run: Run) -> None:
         await tickets.watch(db, run.uuid("ticket_id"), run.args["stage"])
 
 
+async def recheck_eids(context: Context, run: Run) -> None:
+    """Ask the national eID again about those who use the app."""
+    async with context.database.transaction() as db:
+        due = await rechecks.take(db, context.crypto, context.settings)
+    per_s = context.settings.rechecks.per_s
+    await rechecks.ask(context.database, context.revocations, context.crypto, context.eid, due, per_s)
+
+
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
+    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, signals, workers, unused
+    photos."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
@@ -100,6 +111,7 @@ async def sweep_old(context: Context, run: Run) -> None:
         await account_service.forget_old_devices(db)
         await sessions.forget_old(db)
         await signing_keys.forget_old(db)
+        await signals.forget_old(db)
         await outbox.forget_workers(db)
         unused = await photos.forget_unused(db)
     await asyncio.to_thread(photos.remove, context.settings.uploads, unused)

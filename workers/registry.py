@@ -10,6 +10,7 @@ from app.accounts.rules import TELL_JOB
 from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
 from app.notifications.rules import PUSH_JOB
+from app.signals.rules import RECHECK_EVERY, RECHECK_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB
 from workers import jobs
 from workers.context import Context, Run
@@ -20,6 +21,7 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     TELL_JOB.name: jobs.tell_security,
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
+    RECHECK_JOB.name: jobs.recheck_eids,
     SWEEP_JOB.name: jobs.sweep_old,
 }
 
@@ -37,4 +39,4 @@ class Scheduled(Struct, frozen=True):
         return uuid5(NAMESPACE_URL, f"khue:{self.job.name}:{at.isoformat()}"), at
 
 
-SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1))]
+SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1)), Scheduled(RECHECK_JOB, RECHECK_EVERY)]

@@ -50,7 +50,7 @@ async def finish(house: House, staff: OidcClient, returned: Returned) -> TokensO
     """
     async with house.database.transaction() as db:
         begun = await sign_ins.recall(db, PROVIDER, returned.state)
-    claims = await staff.finish(returned.code, begun)
+    claims = (await staff.finish(returned.code, begun)).claims
     said = claims.get("amr")
     methods = [str(method) for method in said] if isinstance(said, list) else []  # pyright: ignore[reportUnknownVariableType]
     if not SECOND_FACTORS.intersection(methods):

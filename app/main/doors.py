@@ -14,6 +14,7 @@ from app.core.guards import Guard
 from app.credentials import routes as credentials
 from app.departments import routes as departments
 from app.notifications import routes as notifications
+from app.signals import routes as signals
 from app.tickets import routes as tickets
 
 
@@ -32,7 +33,7 @@ DOORS = [
         "public",
         "/v1/public",
         guards.anyone,
-        [*accounts.public, *credentials.public, *departments.public, *tickets.public],
+        [*accounts.public, *credentials.public, *departments.public, *signals.public, *tickets.public],
         "Khuê: open to everybody",
     ),
     Door(
