@@ -19,6 +19,10 @@ PHONE, NUMBER = "account.phone", "account.personal_number"
 """Purposes of encryption and of blind indexes."""
 
 
+NAME_MIN = 4
+"""A shorter name is part of too many other words to be taken out of a text."""
+
+
 class State(StrEnum):
     """Of an account. In all but ACTIVE and CLOSING nobody is signed in."""
 
@@ -127,3 +131,14 @@ def parse_birth_date(text: str) -> date | None:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError as wrong:
         raise BadIdentity(what="birth date") from wrong
+
+
+def pattern_of(full_name: str, phone: str | None, number: str | None) -> str:
+    """A regular expression (of Python and of PostgreSQL) for a person's name and numbers however they are spaced; empty for
+    nobody."""
+    found = [re.escape(full_name)] if len(full_name) >= NAME_MIN else []
+    if phone:
+        found.append(r"(?:\+?84|0)[ .-]*" + r"[ .-]*".join(phone.removeprefix("+84")))
+    if number:
+        found.append(r"[ .-]*".join(number))
+    return "|".join(found)

@@ -10,7 +10,7 @@ from app.core import errors
 from app.main.documents import is_once
 from app.main.doors import DOORS, Door
 from sandbox.phone import Client
-from tests.make import Make
+from tests.make import HANDLER, Make
 
 HANDLERS = [(door, handler) for door in DOORS for handler in door.handlers]
 CALLERS = ("nobody", "citizen", "officer", "partner")
@@ -48,7 +48,7 @@ async def callers(make: Make) -> dict[str, Client]:
     return {
         "nobody": make.nobody(),
         "citizen": await make.citizen(),
-        "officer": await make.officer("SO-XD"),
+        "officer": await make.officer("SO-XD", acts=HANDLER | {"data-request.handle"}),
         "partner": make.partner(),
     }
 
