@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -70,7 +71,7 @@ async def purposes(db: AsyncSession) -> Sequence[tuple[Purpose, PurposeVersion]]
         select(Purpose, PurposeVersion)
         .join(PurposeVersion, PurposeVersion.purpose_code == Purpose.code)
         .where(PurposeVersion.effective_from <= func.now())
-        .distinct(Purpose.code)
+        .ext(distinct_on(Purpose.code))
         .order_by(Purpose.code, PurposeVersion.version.desc())
     )
     return [(row[0], row[1]) for row in await db.execute(query)]
