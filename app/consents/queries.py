@@ -18,7 +18,7 @@ from app.consents.schemas import ConsentOut, PurposeOut
 from app.core import pages
 from app.core.principals import Citizen
 
-Later = aliased(PurposeVersion)
+Newer = aliased(PurposeVersion)
 
 
 class Held(Struct, frozen=True):
@@ -54,12 +54,12 @@ def in_force() -> ColumnElement[bool]:
 
 def _outdated() -> ColumnElement[bool]:
     return (
-        select(Later.version)
+        select(Newer.version)
         .where(
-            Later.purpose_code == Consent.purpose_code,
-            Later.version > Consent.version,
-            Later.widens,
-            Later.effective_from <= func.now(),
+            Newer.purpose_code == Consent.purpose_code,
+            Newer.version > Consent.version,
+            Newer.widens,
+            Newer.effective_from <= func.now(),
         )
         .exists()
     )

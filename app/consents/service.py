@@ -39,7 +39,7 @@ async def grant(db: AsyncSession, citizen: Citizen, new: NewConsent) -> Held:
     now = datetime.now(UTC)
     classes = sorted(set(new.data_classes))
     before = await queries.current(db, citizen.id, new.purpose, new.recipient)
-    if before is not None and _same(before, new, classes, now):
+    if before is not None and _same(before, new, classes, version, now):
         return await queries.one(db, citizen, before.id)
     made = Consent(
         id=new_id(),
@@ -107,13 +107,12 @@ def _check(purpose: Purpose, version: PurposeVersion, new: NewConsent) -> None:
         raise RecipientUnknown
 
 
-def _same(before: Consent, new: NewConsent, classes: list[str], now: datetime) -> bool:
-    """An expiry left to the purpose is the same as long as the consent has not expired."""
-    if before.expires_at is not None and before.expires_at <= now:
-        return False
-    expiry = new.expires_at is None or new.expires_at == before.expires_at
+def _same(before: Consent, new: NewConsent, classes: list[str], version: PurposeVersion, now: datetime) -> bool:
+    """Whether this asks for nothing but what holds already; the expiry counts from when that was granted."""
     said = (before.version, before.language, before.data_classes)
-    return expiry and said == (new.version, new.language, classes)
+    if said != (new.version, new.language, classes) or (before.expires_at is not None and before.expires_at <= now):
+        return False
+    return before.expires_at == rules.expiry(before.granted_at, new.expires_at, version.lasts_days)
 
 
 async def _method(db: AsyncSession, session_id: UUID) -> str:

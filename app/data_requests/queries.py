@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, false, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
@@ -66,6 +66,17 @@ async def same(db: AsyncSession, account_id: UUID, kind: Kind, since: datetime) 
         DataRequest.account_id == account_id, DataRequest.kind == kind, DataRequest.status.in_(OPEN) | made
     )
     return await db.scalar(query.limit(1))
+
+
+async def count_open(db: AsyncSession, account_id: UUID) -> int:
+    mine = select(func.count()).where(DataRequest.account_id == account_id, DataRequest.status.in_(OPEN))
+    return await db.scalar(mine) or 0
+
+
+async def happened(db: AsyncSession, request_id: UUID, what: str) -> bool:
+    """Whether the history has such a line."""
+    lines = select(DataRequestEvent.id).where(DataRequestEvent.request_id == request_id, DataRequestEvent.what == what)
+    return bool(await db.scalar(select(lines.exists())))
 
 
 async def whole(db: AsyncSession, crypto: Crypto, request: DataRequest) -> DataRequestOut:

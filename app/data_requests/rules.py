@@ -27,6 +27,8 @@ GRACE = timedelta(days=7)
 """Between asking for deletion and the end of the account: so long one may change one's mind."""
 LEFTOVERS_AFTER = timedelta(days=30)
 """How often a closed account is looked at again while a case of its is still open."""
+OPEN_MAX = 10
+"""Requests of one person that may be open at once."""
 PROOF_MAX_AGE_S = 900
 FILE_KEPT = timedelta(days=7)
 AGAIN_AFTER = timedelta(days=1)
@@ -137,6 +139,15 @@ class AlreadyAsked(AppError):
     status, code = 409, "data-request-already-asked"
     title = Text("Bạn đã có yêu cầu này", "You have asked for this already")
     detail = Text("Xem yêu cầu {id}.", "Look at the request {id}.")
+
+
+class TooManyOpen(AppError):
+    status, code = 409, "data-requests-too-many"
+    title = Text("Bạn có quá nhiều yêu cầu đang mở", "Too many of your requests are open")
+    detail = Text(
+        "Tối đa {most} yêu cầu cùng lúc; hãy chờ kết quả hoặc rút bớt.",
+        "At most {most} at once; wait for an answer, or take one back.",
+    )
 
 
 class ExtensionRefused(AppError):

@@ -28,12 +28,14 @@ from app.data_requests.rules import (
     FIRST_ANSWER_DAYS,
     GRACE,
     OPEN,
+    OPEN_MAX,
     PROOF_MAX_AGE_S,
     WORDS,
     AlreadyAsked,
     Kind,
     Stage,
     Status,
+    TooManyOpen,
     WordsNeeded,
 )
 from app.data_requests.schemas import NewDataRequest
@@ -48,7 +50,7 @@ async def file(
 ) -> DataRequest:
     """Take a request in and start its clocks. What the house carries out itself is acknowledged at once.
 
-    Raises ProofNeeded, WordsNeeded, AlreadyAsked; StateRefused for an account that cannot close.
+    Raises ProofNeeded, WordsNeeded, TooManyOpen, AlreadyAsked; StateRefused for an account that cannot close.
     """
     account = await db.get_one(Account, citizen.id, with_for_update=True)
     if new.kind in BY_HOUSE:
@@ -56,6 +58,8 @@ async def file(
     elif len(new.words.strip()) < WORDS_MIN:
         raise WordsNeeded
     now = datetime.now(UTC)
+    if await queries.count_open(db, citizen.id) >= OPEN_MAX:
+        raise TooManyOpen(most=OPEN_MAX)
     if new.kind in BY_HOUSE and (found := await queries.same(db, citizen.id, new.kind, now - AGAIN_AFTER)):
         raise AlreadyAsked(id=str(found))
     person = await person_keys.make(db, house.crypto, citizen.id)
@@ -158,7 +162,7 @@ async def _begin(
 
 
 async def _late(db: AsyncSession, request: DataRequest, what: str) -> None:
-    if request.attention != "late":
+    if not await queries.happened(db, request.id, what):
         request.attention = "late"
         append(db, request, what, Nobody())
         await tell(db, request, "late")

@@ -116,6 +116,20 @@ async def test_the_same_yes_twice_is_one_consent(citizen: Resident, house: House
     assert len((await citizen.get(CONSENTS))["items"]) == 1
 
 
+async def test_the_same_yes_to_what_lasts_is_one_consent_and_a_longer_one_is_another(
+    citizen: Resident, house: House
+) -> None:
+    code = await purpose(house, lasts_days=30)
+    far = (datetime.now(UTC) + timedelta(days=400)).isoformat()
+    first = await citizen.post(CONSENTS, yes(code))
+    for again in (yes(code), yes(code, expires_at=far)):
+        assert (await citizen.post(CONSENTS, again))["id"] == first["id"]
+    soon = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    shorter = await citizen.post(CONSENTS, yes(code, expires_at=soon))
+    assert (await citizen.post(CONSENTS, yes(code, expires_at=soon)))["id"] == shorter["id"] != first["id"]
+    assert (await citizen.post(CONSENTS, yes(code)))["id"] != shorter["id"]
+
+
 async def test_a_yes_to_other_data_takes_the_place_of_the_one_before(citizen: Resident, house: House) -> None:
     code = await purpose(house)
     first = await citizen.post(CONSENTS, yes(code))

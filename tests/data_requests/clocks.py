@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.house import House
-from sandbox.phone import moments
+from sandbox.phone import Officer, Resident, moments
 
 REQUESTS = "/v1/citizen/data-requests"
 TO_HANDLE = "/v1/officer/data-requests"
@@ -40,3 +40,23 @@ async def until(check: Callable[[], Awaitable[Any]], seconds: float = 10) -> Any
         if found := await check():
             return found
     raise AssertionError("it did not come")
+
+
+async def told(citizen: Resident, template_title: str) -> dict[str, Any]:
+    async def look() -> Any:
+        found = (await citizen.get("/v1/citizen/messages"))["items"]
+        return next((one for one in found if one["title"] == template_title), None)
+
+    return await until(look)
+
+
+async def walk(dpo: Officer, query: str = "") -> list[dict[str, Any]]:
+    """The whole list of work."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = await dpo.get(f"{TO_HANDLE}?limit=2{query}{cursor}")
+        found += page["items"]
+        if not page.get("next"):
+            return found
+        cursor = f"&cursor={page['next']}"

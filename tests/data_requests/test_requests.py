@@ -1,37 +1,23 @@
 """Requests about one's own data: clocks, acts, refusals."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from app.core.house import House
-from app.data_requests.rules import EXTENSION_DAYS_MAX
+from app.data_requests.rules import EXTENSION_DAYS_MAX, OPEN_MAX
 from app.departments.directory import Directory
 from sandbox.phone import Officer, Resident
-from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, until
+from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, told, walk
 from tests.make import Make
 
 CORRECT = {"kind": "correct", "words": "Tên đệm của tôi bị viết sai: Thị, không phải Thi."}
 DONE = {"text": "Đã sửa theo giấy tờ."}
 REFUSAL = {"ground": "no-such-data", "text": "Thành phố không lưu dữ liệu này."}
 EXTENSION = {"days": 10, "reason": "Cần xác minh với công an phường."}
-
-
-@pytest.fixture
-async def dpo(make: Make) -> Officer:
-    """The officer in charge of personal data."""
-    return await make.officer("TTPVHCC", acts=frozenset({"data-request.handle"}), role="data-protection")
-
-
-async def told(citizen: Resident, template_title: str) -> dict[str, Any]:
-    async def look() -> Any:
-        found = (await citizen.get("/v1/citizen/messages"))["items"]
-        return next((one for one in found if one["title"] == template_title), None)
-
-    return await until(look)
 
 
 async def test_both_clocks_run_from_the_filing(citizen: Resident, house: House) -> None:
@@ -183,18 +169,6 @@ async def test_an_officer_who_opens_a_request_is_on_the_trail_and_the_list_says_
     assert "Tên đệm" not in listed.text
 
 
-async def walk(dpo: Officer, query: str = "") -> list[dict[str, Any]]:
-    """The whole list of work."""
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = await dpo.get(f"{TO_HANDLE}?limit=2{query}{cursor}")
-        found += page["items"]
-        if not page.get("next"):
-            return found
-        cursor = f"&cursor={page['next']}"
-
-
 async def test_the_list_of_work_is_ordered_by_what_is_due_next(make: Make, dpo: Officer, house: House) -> None:
     made = [(await (await make.citizen()).post(REQUESTS, CORRECT))["id"] for _ in range(4)]
     await age(house, made[1], timedelta(days=10))
@@ -210,63 +184,12 @@ async def test_the_list_of_work_is_ordered_by_what_is_due_next(make: Make, dpo: 
     assert not {made[0], made[2]} & set(overdue)
 
 
-@pytest.mark.usefixtures("worker")
-async def test_the_clock_marks_a_first_answer_that_is_late_and_the_resident_is_told(
-    citizen: Resident, dpo: Officer, house: House
-) -> None:
-    made = await citizen.post(REQUESTS, CORRECT)
-    await due(house, "data-request-deadline", request_id=made["id"])
-    await until(lambda: ran(house, made["id"]))
-    assert not (await citizen.get(f"{REQUESTS}/{made['id']}"))["late"], "nothing is late yet"
-    later = await citizen.post(REQUESTS, CORRECT)
-    await age(house, later["id"], timedelta(days=8))
-    await due(house, "data-request-deadline", request_id=later["id"])
-    await told(citizen, "Yêu cầu của bạn bị trễ hạn")
-    seen = await citizen.get(f"{REQUESTS}/{later['id']}")
-    assert seen["late"]
-    assert [(one["what"], one["by"]) for one in seen["history"]][-1] == ("late-answer", "house")
-    assert next(one for one in await walk(dpo) if one["id"] == later["id"])["late"]
-
-
-@pytest.mark.usefixtures("worker")
-async def test_the_clock_reminds_and_then_marks_as_late_once(citizen: Resident, dpo: Officer, house: House) -> None:
-    made = await citizen.post(REQUESTS, CORRECT)
-    await dpo.post(f"{TO_HANDLE}/{made['id']}/acknowledgements", DONE)
-    await age(house, made["id"], timedelta(days=13))
-    await due(house, "data-request-deadline", request_id=made["id"], stage="near")
-    await until(lambda: line_says(dpo, made["id"], "near"))
-    await age(house, made["id"], timedelta(days=3))
-    await due(house, "data-request-deadline", request_id=made["id"], stage="finish")
-    await until(lambda: line_says(dpo, made["id"], "late"))
-    history = (await citizen.get(f"{REQUESTS}/{made['id']}"))["history"]
-    assert [one["what"] for one in history] == ["filed", "acknowledged", "near", "late"]
-
-
-@pytest.mark.usefixtures("worker")
-async def test_the_clock_of_an_extended_request_rings_at_its_new_end(
-    citizen: Resident, dpo: Officer, house: House
-) -> None:
-    made = await citizen.post(REQUESTS, CORRECT)
-    await dpo.post(f"{TO_HANDLE}/{made['id']}/acknowledgements", DONE)
-    await dpo.post(f"{TO_HANDLE}/{made['id']}/extensions", EXTENSION)
-    await age(house, made["id"], timedelta(days=16))
-    await due(house, "data-request-deadline", request_id=made["id"])
-    await until(lambda: ran(house, made["id"]))
-    line = next(one for one in await walk(dpo) if one["id"] == made["id"])
-    assert (line["late"], line["overdue"]) == (False, False)
-    assert datetime.fromisoformat(line["next_due_at"]) > datetime.now(UTC)
-
-
-async def ran(house: House, request_id: str) -> bool:
-    """No watch on this request is left to run."""
-    return not await house.database.hot.fetchval(
-        "SELECT count(*) FROM outbox WHERE job = 'data-request-deadline' AND args @> $1 AND due_at <= now()",
-        {"request_id": request_id},
-    )
-
-
-async def line_says(dpo: Officer, request_id: str, what: str) -> bool:
-    return next(one for one in await walk(dpo) if one["id"] == request_id)[what]
+async def test_so_many_may_be_open_at_once(citizen: Resident) -> None:
+    made = [await citizen.post(REQUESTS, CORRECT) for _ in range(OPEN_MAX)]
+    problem = await citizen.post(REQUESTS, CORRECT, status=409)
+    assert problem["code"] == "data-requests-too-many"
+    await citizen.post(f"{REQUESTS}/{made[0]['id']}/cancellations")
+    await citizen.post(REQUESTS, CORRECT)
 
 
 async def test_a_request_is_taken_back_while_it_is_open(citizen: Resident, dpo: Officer) -> None:
