@@ -13,6 +13,7 @@ import pytest
 from app.consents import queries
 from app.core.house import House
 from sandbox.phone import Resident
+from seeds import load
 from tests.consents.purposes import purpose, version, yes
 from tests.make import Make
 
@@ -277,3 +278,12 @@ async def test_the_list_is_read_in_pages(citizen: Resident, house: House) -> Non
     rest = await citizen.get(f"{CONSENTS}?limit=2&cursor={first['next']}")
     assert [one["id"] for one in first["items"] + rest["items"]] == made[::-1]
     assert "next" not in rest or rest["next"] is None
+
+
+async def test_the_texts_of_the_seeds_can_be_loaded_again_and_are_never_edited(house: House) -> None:
+    mark = "UPDATE template SET title_en = 'edited' WHERE code = 'ticket-rate'"
+    await house.database.hot.execute(mark)
+    before = await house.database.hot.fetch("SELECT * FROM purpose_version WHERE purpose_code = 'surveys'")
+    await load.load(house.database, overwrite=True)
+    assert await house.database.hot.fetch("SELECT * FROM purpose_version WHERE purpose_code = 'surveys'") == before
+    assert await house.database.hot.fetchval("SELECT title_en FROM template WHERE code = 'ticket-rate'") != "edited"

@@ -8,7 +8,7 @@ from app.core.house import House
 from sandbox.phone import Officer, Resident
 from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, told, until, walk
 
-CORRECT = {"kind": "correct", "words": "Tên đệm của tôi bị viết sai: Thị, không phải Thi."}
+CORRECT = {"kind": "correct", "words": "Tên đệm của tôi bị viết sai: Thị, không phải Thì."}
 DONE = {"text": "Đã sửa theo giấy tờ."}
 EXTENSION = {"days": 10, "reason": "Cần xác minh với công an phường."}
 

@@ -127,6 +127,11 @@ async def test_the_file_is_sealed_on_the_disk(citizen: Resident, house: House) -
 async def test_an_export_is_for_its_owner_with_a_fresh_proof(make: Make, citizen: Resident, house: House) -> None:
     request_id, _ = await exported(citizen)
     path = f"{REQUESTS}/{request_id}/export"
+    row = await house.database.hot.fetchrow(
+        "SELECT * FROM audit_entry WHERE subject_id = $1 AND action = 'data-request.downloaded'", request_id
+    )
+    assert row is not None
+    assert (row["actor_kind"], bool(row["request_id"])) == ("citizen", True)
     other = await make.citizen()
     assert (await other.get(path, status=404))["code"] == "no-such-data-request"
     tired = await make.citizen(proved_ago_s=1000)

@@ -14,7 +14,7 @@ from sandbox.phone import Officer, Resident
 from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, told, walk
 from tests.make import Make
 
-CORRECT = {"kind": "correct", "words": "Tên đệm của tôi bị viết sai: Thị, không phải Thi."}
+CORRECT = {"kind": "correct", "words": "Tên đệm của tôi bị viết sai: Thị, không phải Thì."}
 DONE = {"text": "Đã sửa theo giấy tờ."}
 REFUSAL = {"ground": "no-such-data", "text": "Thành phố không lưu dữ liệu này."}
 EXTENSION = {"days": 10, "reason": "Cần xác minh với công an phường."}
@@ -65,6 +65,24 @@ async def test_a_request_goes_its_way_and_each_step_is_told(citizen: Resident, d
     ]
     assert seen["history"][-1]["note"] == DONE["text"]
     assert seen["ended_at"]
+
+
+async def test_every_step_is_on_the_trail_with_who_took_it(citizen: Resident, dpo: Officer, house: House) -> None:
+    made = await citizen.post(REQUESTS, CORRECT)
+    path = f"{TO_HANDLE}/{made['id']}"
+    await dpo.post(f"{path}/acknowledgements", DONE)
+    await dpo.post(f"{path}/extensions", EXTENSION)
+    await dpo.post(f"{path}/refusals", REFUSAL)
+    rows = await house.database.hot.fetch("SELECT * FROM audit_entry WHERE subject_id = $1 ORDER BY id", made["id"])
+    assert [(row["action"], row["actor_kind"], row["unit"]) for row in rows] == [
+        ("data-request.filed", "citizen", ""),
+        ("data-request.acknowledged", "officer", "TTPVHCC"),
+        ("data-request.extended", "officer", "TTPVHCC"),
+        ("data-request.refused", "officer", "TTPVHCC"),
+    ]
+    account = UUID((await citizen.get("/v1/citizen/me"))["id"])
+    assert {(row["account_id"], row["facts"]["kind"]) for row in rows} == {(account, "correct")}
+    assert all(row["request_id"] and row["address"] for row in rows)
 
 
 async def test_what_has_ended_moves_no_more(citizen: Resident, dpo: Officer) -> None:
