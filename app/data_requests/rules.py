@@ -7,7 +7,7 @@ from app.core.errors import AppError, Text
 from app.core.jobs import Lane, declare
 
 EXPORT_JOB = declare("data-export", Lane.BULK, timeout_s=900, tries_max=6)
-CLOSE_JOB = declare("account-close", Lane.NORMAL, timeout_s=300)
+CLOSE_JOB = declare("account-close", Lane.NORMAL, timeout_s=300, tries_max=24)
 DEADLINE_JOB = declare("data-request-deadline", Lane.NORMAL)
 
 HANDLE = "data-request.handle"

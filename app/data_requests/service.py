@@ -53,15 +53,15 @@ async def file(
     Raises ProofNeeded, WordsNeeded, TooManyOpen, AlreadyAsked; StateRefused for an account that cannot close.
     """
     account = await db.get_one(Account, citizen.id, with_for_update=True)
+    now = datetime.now(UTC)
     if new.kind in BY_HOUSE:
         check_proof(citizen, account)
+        if found := await queries.same(db, citizen.id, new.kind, now - AGAIN_AFTER):
+            raise AlreadyAsked(id=str(found))
     elif len(new.words.strip()) < WORDS_MIN:
         raise WordsNeeded
-    now = datetime.now(UTC)
-    if await queries.count_open(db, citizen.id) >= OPEN_MAX:
+    elif await queries.count_open(db, citizen.id) >= OPEN_MAX:
         raise TooManyOpen(most=OPEN_MAX)
-    if new.kind in BY_HOUSE and (found := await queries.same(db, citizen.id, new.kind, now - AGAIN_AFTER)):
-        raise AlreadyAsked(id=str(found))
     person = await person_keys.make(db, house.crypto, citizen.id)
     answer_due_at = calendar.add_days(now, FIRST_ANSWER_DAYS)
     request = DataRequest(

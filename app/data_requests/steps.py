@@ -24,7 +24,8 @@ def step(
     rules.check_step(Status(request.status), to)
     now = datetime.now(UTC)
     request.status = to
-    request.answered_at = request.answered_at or now
+    if to != Status.CANCELLED:
+        request.answered_at = request.answered_at or now
     if to not in OPEN:
         request.ended_at = now
     request.next_due_at = rules.next_due(to, request.answer_due_at, request.due_at)

@@ -102,7 +102,7 @@ async def erase(db: AsyncSession, citizen_id: UUID, known: str) -> None:
     An ended case loses what the resident wrote and where exactly it was. An open one keeps it until it has ended, because the
     unit needs it. `known`, the person's name and numbers as a regular expression, goes from every text.
     """
-    mine = update(Ticket).where(Ticket.citizen_id == citizen_id)
+    mine = update(Ticket).where(Ticket.citizen_id == citizen_id).values(version=Ticket.version + 1)
     ended = {"description": ERASED, "address": "", "lat": None, "lon": None, "rating_comment": None}
     await db.execute(mine.where(Ticket.status.not_in(workflow.OPEN)).values(ended))
     if known:

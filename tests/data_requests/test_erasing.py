@@ -146,12 +146,15 @@ async def test_an_open_case_is_emptied_when_it_has_ended(
     await until(lambda: waits(house, request["id"]))
     assert (await officer.get(f"/v1/officer/tickets/{ticket['id']}"))["description"] == ticket["description"]
     await make.answered(officer, ticket)
+    held = await officer.call("GET", f"/v1/officer/tickets/{ticket['id']}", status=200)
     await due(house, CLOSE_JOB.name, request_id=request["id"])
 
     async def emptied() -> bool:
         return (await officer.get(f"/v1/officer/tickets/{ticket['id']}"))["description"].startswith("[đã xoá")
 
     await until(emptied)
+    stale = {"If-None-Match": held.headers["etag"]}
+    await officer.call("GET", f"/v1/officer/tickets/{ticket['id']}", status=200, headers=stale)
     path = photos.path_of(house.settings.uploads, UUID(picture))
     assert not path.exists()
     assert (await officer.get(f"/v1/officer/photos/{picture}", status=404))["code"] == "no-such-photo"
