@@ -32,6 +32,10 @@ MALE, FEMALE = frozenset({"male", "nam", "m"}), frozenset({"female", "nữ", "nu
 CITY_CLOCK = timezone(timedelta(hours=7))
 
 
+NAME_MIN = 4
+"""A shorter name is part of too many other words to be taken out of a text."""
+
+
 class State(StrEnum):
     """Of an account. In all but ACTIVE and CLOSING nobody is signed in."""
 
@@ -168,3 +172,14 @@ def parse_birth_date(text: str) -> date | None:
 def birth_year_of(text: str) -> int | None:
     """Of what `parse_birth_date` took."""
     return int(text[:4]) if text else None
+
+
+def pattern_of(full_name: str, phone: str | None, number: str | None) -> str:
+    """A regular expression (of Python and of PostgreSQL) for a person's name and numbers however they are spaced; empty for
+    nobody."""
+    found = [re.escape(full_name)] if len(full_name) >= NAME_MIN else []
+    if phone:
+        found.append(r"(?:\+?84|0)[ .-]*" + r"[ .-]*".join(phone.removeprefix("+84")))
+    if number:
+        found.append(r"[ .-]*".join(number))
+    return "|".join(found)

@@ -1,17 +1,19 @@
 """The trail: who read or changed whose data, in whose name, why, from where. Insert-only; the application's role may not
 alter it."""
 
+from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Index
+from sqlalchemy import Index, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
+from app.core import pages
+from app.core.db import Base, facts_of
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
 
@@ -110,3 +112,10 @@ def kind_of(who: Principal) -> str:
             return "partner"
         case Nobody():
             return "nobody"
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Who read or changed a person's data. Of an officer: the unit, not who it was, nor from which desk."""
+    async for row in pages.walk(db, select(AuditEntry).where(AuditEntry.account_id == account_id), AuditEntry.id):
+        entry: AuditEntry = row[0]
+        yield facts_of(entry, *(("actor_id", "address") if entry.actor_kind == "officer" else ()))

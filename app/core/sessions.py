@@ -5,7 +5,7 @@ stolen, and the session ends. Successors are derived, so nothing secret is store
 """
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,10 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, delet
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import pages
 from app.core.auth import claims_of
 from app.core.crypto import Crypto
-from app.core.db import Base
+from app.core.db import Base, facts_of
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
@@ -212,6 +213,17 @@ def over(now: datetime) -> ColumnElement[bool]:
 
 async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(Session).where(over(datetime.now(UTC))))
+
+
+async def export(db: AsyncSession, subject_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Every session of a person that is still known: where and how they signed in."""
+    async for row in pages.walk(db, select(Session).where(Session.subject_id == subject_id), Session.id):
+        yield facts_of(row[0], "subject_id")
+
+
+async def erase(db: AsyncSession, subject_id: UUID) -> None:
+    """Forget the sessions of a person; they have ended before."""
+    await db.execute(delete(Session).where(Session.subject_id == subject_id))
 
 
 async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:

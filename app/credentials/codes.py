@@ -122,6 +122,12 @@ async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(PhoneCode).where(PhoneCode.expires_at < datetime.now(UTC) - CODE_TTL))
 
 
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Forget the codes sent to the phone of an account; to be called while the account still knows its phone."""
+    phone = select(Account.phone_index).where(Account.id == account_id).scalar_subquery()
+    await db.execute(delete(PhoneCode).where(PhoneCode.phone_index == phone))
+
+
 async def _used(db: AsyncSession, crypto: Crypto, index: bytes, purpose: str, digits: str) -> PhoneCode | None:
     """Count one try; the code, if the digits fit it. Too many tries end it."""
     code = await db.scalar(

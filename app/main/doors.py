@@ -9,9 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from app.accounts import routes as accounts
+from app.consents import routes as consents
 from app.core import door, guards
 from app.core.guards import Guard
 from app.credentials import routes as credentials
+from app.data_requests import routes as data_requests
 from app.departments import routes as departments
 from app.notifications import routes as notifications
 from app.signals import routes as signals
@@ -33,21 +35,35 @@ DOORS = [
         "public",
         "/v1/public",
         guards.anyone,
-        [*accounts.public, *credentials.public, *departments.public, *signals.public, *tickets.public],
+        [
+            *accounts.public,
+            *credentials.public,
+            *consents.public,
+            *departments.public,
+            *signals.public,
+            *tickets.public,
+        ],
         "Khuê: open to everybody",
     ),
     Door(
         "citizen",
         "/v1/citizen",
         guards.door("citizen"),
-        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen],
+        [
+            *accounts.citizen,
+            *credentials.citizen,
+            *consents.citizen,
+            *data_requests.citizen,
+            *notifications.citizen,
+            *tickets.citizen,
+        ],
         "Khuê: for residents",
     ),
     Door(
         "officer",
         "/v1/officer",
         guards.door("officer"),
-        [*departments.officer, *tickets.officer],
+        [*departments.officer, *data_requests.officer, *tickets.officer],
         "Khuê: for the city's officers",
     ),
     Door("partner", "/v1/partner", guards.door("partner"), [], "Khuê: for partner systems"),

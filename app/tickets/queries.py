@@ -1,6 +1,6 @@
 """Reads of tickets; every one starts at `visible_to(who)`, or at its raw twin on the hot paths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import pages
 from app.core.batch import Batch
-from app.core.db import Database, Row
+from app.core.db import Database, Row, facts_of
 from app.core.errors import AppError, Text
 from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
@@ -106,12 +106,33 @@ async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Pho
     found = await db.scalar(
         select(Photo).where(
             Photo.id == photo_id,
+            Photo.size > 0,
             (Photo.owner_id == who.id) | Photo.id.in_(seen.where(TicketPhoto.photo_id == photo_id)),
         )
     )
     if found is None:
         raise NoSuchPhoto
     return found
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """A person's tickets, each with its history and the names of its pictures."""
+    async for row in pages.walk(db, select(Ticket).where(Ticket.citizen_id == account_id), Ticket.id):
+        ticket: Ticket = row[0]
+        events = await db.scalars(
+            select(TicketEvent).where(TicketEvent.ticket_id == ticket.id).order_by(TicketEvent.id)
+        )
+        history = [facts_of(event, "ticket_id", "officer_id") for event in events]
+        photos = (await photos_of(db, [ticket.id]))[ticket.id]
+        yield facts_of(ticket, "citizen_id") | {"history": history, "photos": photos}
+
+
+async def export_photos(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """What is known of the pictures a person took, and of the proofs they were shown."""
+    shown = select(TicketPhoto.photo_id).join(Ticket, Ticket.id == TicketPhoto.ticket_id)
+    mine = (Photo.owner_id == account_id) | Photo.id.in_(shown.where(Ticket.citizen_id == account_id))
+    async for row in pages.walk(db, select(Photo).where(mine, Photo.size > 0), Photo.id):
+        yield facts_of(row[0], "owner_id")
 
 
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.consents import queries as consents
+from app.consents.rules import SURVEYS
 from app.core import outbox
 from app.core.errors import NotAllowed
 from app.core.ids import new_id
@@ -16,7 +18,17 @@ from app.tickets import queries, workflow
 from app.tickets.catalog import Catalog, due
 from app.tickets.models import Ticket, TicketEvent, TicketPhoto
 from app.tickets.schemas import Answer, Move, NewRating
-from app.tickets.workflow import ACT, DEADLINE_JOB, Attention, Kind, ProofMissing, ReasonMissing, Severity, Status
+from app.tickets.workflow import (
+    ACT,
+    DEADLINE_JOB,
+    ERASED,
+    Attention,
+    Kind,
+    ProofMissing,
+    ReasonMissing,
+    Severity,
+    Status,
+)
 
 
 async def move(
@@ -46,12 +58,14 @@ async def answer(db: AsyncSession, officer: Officer, ticket: Ticket, answer: Ans
         raise ProofMissing
     await queries.check_free(db, officer.id, answer.photo_ids)
     _step(db, officer, ticket, Status.ANSWERED, answer.text)
-    ticket.answer, ticket.answered_at, ticket.attention = answer.text, datetime.now(UTC), None
+    now = datetime.now(UTC)
+    ticket.answer, ticket.answered_at, ticket.attention = answer.text, now, None
     if answer.photo_ids:
         await db.execute(
             insert(TicketPhoto),
             [{"ticket_id": ticket.id, "photo_id": photo, "role": "proof"} for photo in answer.photo_ids],
         )
+    outbox.put(db, workflow.RATE_JOB, due_at=now + workflow.ASK_RATING_AFTER, ticket_id=ticket.id)
     await _tell(db, ticket, directory)
     return ticket
 
@@ -64,6 +78,38 @@ async def rate(db: AsyncSession, citizen: Citizen, ticket: Ticket, rating: NewRa
     ticket.version += 1
     _append(db, ticket, Status.RATED, "citizen", rating.comment)
     return ticket
+
+
+async def ask_rating(db: AsyncSession, ticket_id: UUID) -> None:
+    """Remind the citizen to rate the answer, if they agree to be asked. May run twice."""
+    ticket = await db.get_one(Ticket, ticket_id)
+    if ticket.status != Status.ANSWERED or not await consents.allows(db, ticket.citizen_id, SURVEYS, "contact"):
+        return
+    await notifications.tell(
+        db, ticket.citizen_id, "ticket-rate", subject_kind="ticket", subject_id=ticket.id, once="rate", code=ticket.code
+    )
+
+
+async def drop_reminders(db: AsyncSession, citizen_id: UUID) -> None:
+    """Nobody asks this citizen for a rating any more."""
+    mine = select(Ticket.id).where(Ticket.citizen_id == citizen_id, Ticket.status == Status.ANSWERED)
+    await outbox.drop(db, workflow.RATE_JOB, "ticket_id", (await db.scalars(mine)).all())
+
+
+async def erase(db: AsyncSession, citizen_id: UUID, known: str) -> None:
+    """Take the person out of their tickets, which stay as cases of the city (ADR 12). May run twice.
+
+    An ended case loses what the resident wrote and where exactly it was. An open one keeps it until it has ended, because the
+    unit needs it. `known`, the person's name and numbers as a regular expression, goes from every text.
+    """
+    mine = update(Ticket).where(Ticket.citizen_id == citizen_id).values(version=Ticket.version + 1)
+    ended = {"description": ERASED, "address": "", "lat": None, "lon": None, "rating_comment": None}
+    await db.execute(mine.where(Ticket.status.not_in(workflow.OPEN)).values(ended))
+    if known:
+        texts = (Ticket.description, Ticket.address, Ticket.answer)
+        cleaned = {text.key: func.regexp_replace(text, known, "[…]", "gi") for text in texts}
+        await db.execute(mine.values(cleaned))
+    await db.execute(select(func.ticket_history_forget(citizen_id, known)))
 
 
 async def tell_filed(db: AsyncSession, ticket_id: UUID, directory: Directory) -> None:
