@@ -212,7 +212,7 @@ class Provider:
             "auth_time": now,
             "exp": now + 300,
             **({"nonce": grant.asked["nonce"]} if "nonce" in grant.asked else {}),
-            **{name: value for name, value in grant.claims.items() if name in ("sub", "acr", "amr")},
+            **{name: value for name, value in grant.claims.items() if name in ("sub", "acr", "amr", "auth_time")},
         }
         header = {"alg": "RS256", "kid": self._keys.signing.kid}
         return jwt.encode(header, claims, self._keys.signing, algorithms=["RS256"])
