@@ -103,7 +103,7 @@ def _officer_claims(subject: str, asked: dict[str, str]) -> dict[str, Any] | Non
         return None
     one = people.officer(number)
     claims = {"sub": one.subject, "name": one.full_name, "amr": ["pwd"] if asked.get("one_factor") else ["pwd", "otp"]}
-    claims |= json.loads(asked.get("claims", "{}"))  # whatever a test wants to hear, e.g. an `amr` that is no list
+    claims |= json.loads(asked.get("lie", "{}"))  # whatever a test wants to hear, e.g. an `amr` that is no list
     return {name: value for name, value in claims.items() if value is not None}
 
 

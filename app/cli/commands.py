@@ -23,8 +23,10 @@ from app.cli.process import CannotStart, looks
 from app.cli.up import City, stop_leftovers
 from app.core import db, outbox, settings
 from app.core.db import CannotConnect, Database
+from app.core.errors import AppError
 from app.core.jobs import all_jobs
 from app.core.settings import Settings, SettingsWrong
+from app.departments import officers
 from app.main.documents import documents
 from app.main.doors import DOORS
 from seeds import city, load
@@ -148,6 +150,25 @@ def seed(what: str, overwrite: bool) -> None:  # noqa: FBT001
         with console.status("Making residents, officers and three months of tickets …"):
             made = _with_database(chosen, lambda database: city.make(database, chosen))
         console.print("The demo city is made." if made else "The demo city is there already.")
+
+
+@main.command()
+@click.argument("subject")
+@click.argument("full_name")
+@click.option("--unit", default="UBND-TP", show_default=True, help="The department they work for.")
+def administrator(subject: str, full_name: str, unit: str) -> None:
+    """Make the first administrator of the whole city: SUBJECT is their `sub` at the staff sign-in. May be run again."""
+    chosen = _settings()
+
+    async def make(database: Database) -> bool:
+        async with database.transaction() as session:
+            return await officers.make_administrator(session, chosen.staff.issuer, subject, full_name, unit)
+
+    try:
+        made = _with_database(chosen, make)
+    except AppError as wrong:
+        raise click.ClickException(f"{wrong.title.en}. Has `khue seed reference` run?") from None
+    console.print(f"{subject} administers the city{'' if made else ' already'}.")
 
 
 @main.group()
