@@ -17,8 +17,9 @@ from app.core.errors import AppError, Text
 HEADER = "X-Access-Reason"
 LEAST, MOST = 2, 300
 
-Reason = NamedDependency[str]
-"""Declared by a handler as `reason`: it opens personal data, and says in the caller's words why."""
+AccessReason = NamedDependency[str]
+"""Declared by a handler as `access_reason`: it opens personal data, and keeps the caller's words on why. (Not `reason`: to
+Litestar, a fault in a body's field of that name would be one in ours.)"""
 
 _ENCODED = re.compile(r"(?:[\x20-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*")
 _NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){8,}")

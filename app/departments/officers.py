@@ -125,7 +125,7 @@ async def make_administrator(db: AsyncSession, issuer: str, subject: str, full_n
     officer = await _add(db, issuer, subject, full_name, unit)
     if officer is None:
         known = (Officer.issuer == issuer) & (Officer.subject == subject)
-        officer = (await db.scalars(select(Officer).where(known).with_for_update())).one()
+        officer = (await db.scalars(select(Officer).where(known).with_for_update(key_share=True))).one()
     lasting = await _lasting(db, officer.id)
     if officer.active and lasting:
         return False

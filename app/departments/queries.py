@@ -175,9 +175,12 @@ async def officers(
 
 
 async def managed(db: AsyncSession, me: principals.Officer, officer_id: UUID, *, lock: bool = False) -> Officer:
-    """Raises NoSuchOfficer for what is not there and for what `me` does not administer."""
+    """Raises NoSuchOfficer for what is not there and for what `me` does not administer.
+
+    The lock lets others name the officer as the one who gave or took a role: two may act on each other at once.
+    """
     query = managed_by(me).where(Officer.id == officer_id)
-    found = await db.scalar(query.with_for_update() if lock else query)
+    found = await db.scalar(query.with_for_update(key_share=True) if lock else query)
     if found is None:
         raise NoSuchOfficer
     return found

@@ -14,7 +14,7 @@ from app.core.guards import TheOfficer, needs
 from app.core.house import House
 from app.core.idempotency import Once
 from app.core.pages import PAGE_MAX, Page
-from app.core.reasons import Reason
+from app.core.reasons import AccessReason
 from app.desk import rules, service, trail
 from app.desk.schemas import (
     EntryOut,
@@ -39,41 +39,50 @@ TheHouse = NamedDependency[House]
     guards=[needs(rules.FIND)],
     opt={"once_exempt": "it changes nothing, and each look is on the trail by itself"},
 )
-async def look_account_up(data: JSONBody[Lookup], me: TheOfficer, db: Db, house: TheHouse, reason: Reason) -> LookupOut:
+async def look_account_up(
+    data: JSONBody[Lookup], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
+) -> LookupOut:
     """Find an account by its whole telephone or personal number; what was looked for is not kept, that it was is."""
     (await house.limits.spend(rules.LOOKUP_RATE, str(me.id))).check()
-    return await service.find(db, house.crypto, me, data, reason)
+    return await service.find(db, house.crypto, me, data, access_reason)
 
 
 @get("/accounts/{account_id:uuid}", guards=[needs(rules.OPEN)])
 async def open_account(
-    account_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, reason: Reason
+    account_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
 ) -> ResidentOut:
     """A resident's account, numbers masked."""
-    return await service.open_account(db, house.crypto, me, account_id, reason)
+    return await service.open_account(db, house.crypto, me, account_id, access_reason)
 
 
 @get("/accounts/{account_id:uuid}/numbers", guards=[needs(rules.NUMBERS)])
 async def unmask_numbers(
-    account_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, reason: Reason
+    account_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
 ) -> NumbersOut:
     """Telephone and personal number in clear."""
-    return await service.unmask(db, house.crypto, me, account_id, reason)
+    return await service.unmask(db, house.crypto, me, account_id, access_reason)
 
 
 @get("/accounts/{account_id:uuid}/sign-ins", guards=[needs(rules.SIGN_INS)])
 async def list_account_sign_ins(
-    account_id: FromPath[UUID], me: TheOfficer, db: Db, reason: Reason, cursor: Cursor = None, limit: Limit = 50
+    account_id: FromPath[UUID],
+    me: TheOfficer,
+    db: Db,
+    access_reason: AccessReason,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[SignInOut]:
     """When, how and from where an account was signed in to and out of, the newest first."""
-    found = await service.sign_ins(db, me, account_id, reason, cursor, limit)
+    found = await service.sign_ins(db, me, account_id, access_reason, cursor, limit)
     return pages.page(found, limit, lambda row: [row.id], service.sign_in)
 
 
 @get("/accounts/{account_id:uuid}/states", guards=[needs(rules.STATE)])
-async def list_account_states(account_id: FromPath[UUID], me: TheOfficer, db: Db, reason: Reason) -> list[StateOut]:
+async def list_account_states(
+    account_id: FromPath[UUID], me: TheOfficer, db: Db, access_reason: AccessReason
+) -> list[StateOut]:
     """The states an account was in, who brought it there and why, the newest first."""
-    return await service.history(db, me, account_id, reason)
+    return await service.history(db, me, account_id, access_reason)
 
 
 @post("/accounts/{account_id:uuid}/states", guards=[needs(rules.STATE)])
@@ -89,14 +98,14 @@ async def change_account_state(
 async def read_trail(
     me: TheOfficer,
     db: Db,
-    reason: Reason,
+    access_reason: AccessReason,
     account: Whose = None,
     officer: Whose = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[EntryOut]:
     """Who read or changed the data of an account, or what an officer did, the newest first. The reading is on the trail, too."""
-    found = await trail.read(db, me, account, officer, reason, cursor, limit)
+    found = await trail.read(db, me, account, officer, access_reason, cursor, limit)
     return pages.page(found, limit, lambda row: [row.id], lambda row: convert(row, EntryOut, from_attributes=True))
 
 

@@ -111,7 +111,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, door: Door) 
     }
     if is_once(handler):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
-    if "reason" in handler.parsed_fn_signature.parameters:
+    if "access_reason" in handler.parsed_fn_signature.parameters:
         operation.setdefault("parameters", []).append(ACCESS_REASON)
     if "if_none_match" in handler.parsed_fn_signature.parameters:
         operation["responses"]["304"] = {"description": "It has not changed"}

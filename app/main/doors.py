@@ -66,7 +66,7 @@ def routers() -> list[Router]:
                 "db": Provide(door.provide_db),
                 "once": Provide(door.provide_once),
                 "claim": Provide(door.provide_claim),
-                "reason": Provide(reasons.provide_reason),
+                "access_reason": Provide(reasons.provide_reason),
                 "me": Provide(guards.provide_me, sync_to_thread=False),
             },
             tags=[one.audience],

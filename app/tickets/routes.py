@@ -14,7 +14,7 @@ from app.core.guards import CitizenRequest, OfficerRequest, TheCitizen, TheOffic
 from app.core.house import House
 from app.core.idempotency import Claim, Once
 from app.core.pages import PAGE_MAX, Page
-from app.core.reasons import Reason
+from app.core.reasons import AccessReason
 from app.departments.directory import Directory
 from app.desk.schemas import SenderOut
 from app.tickets import photos, queries, service, workflow
@@ -179,10 +179,10 @@ async def list_ticket_events(ticket_id: FromPath[UUID], me: TheOfficer, db: Db, 
 
 @get("/tickets/{ticket_id:uuid}/sender")
 async def open_ticket_sender(
-    ticket_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, reason: Reason
+    ticket_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
 ) -> SenderOut:
     """Who sent the ticket: name and telephone, to call back. The sender can see who opened it, and why."""
-    return await service.open_sender(db, house.crypto, me, await queries.one(db, me, ticket_id), reason)
+    return await service.open_sender(db, house.crypto, me, await queries.one(db, me, ticket_id), access_reason)
 
 
 @get("/tickets/{ticket_id:uuid}/deadline")
