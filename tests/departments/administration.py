@@ -1,10 +1,11 @@
 """What the tests of administration send and look at."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.core.house import House
-from sandbox.phone import Officer
+from sandbox.phone import Officer, moments
 
 OFFICERS = "/v1/officer/officers"
 WHY = {"reason": "Quyết định phân công số 12/QĐ"}
@@ -33,3 +34,12 @@ async def entries(house: House, officer_id: str) -> list[Any]:
         " ORDER BY id",
         str(officer_id),
     )
+
+
+async def until_somebody_waits(house: House, who: "asyncio.Task[Any]") -> None:
+    """Until a request waits for a lock in the database; it must not be done without."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async for _ in moments(5):
+        if who.done() or await house.database.hot.fetchval(waiting):
+            break
+    assert not who.done()

@@ -15,7 +15,18 @@ from app.core.ids import new_id
 from app.core.principals import Officer as Principal
 from app.departments import rules
 from sandbox.phone import Officer, Resident, moments
-from tests.departments.administration import LATER, OFFICERS, PAST, SOON, WHY, entries, new_officer, refreshed, role
+from tests.departments.administration import (
+    LATER,
+    OFFICERS,
+    PAST,
+    SOON,
+    WHY,
+    entries,
+    new_officer,
+    refreshed,
+    role,
+    until_somebody_waits,
+)
 from tests.make import Make
 
 
@@ -227,13 +238,7 @@ async def test_a_refresh_while_a_role_is_taken_away_waits_and_comes_without_it(m
     async with house.database.transaction() as db:
         await db.execute(text("SELECT FROM officer WHERE id = :id FOR NO KEY UPDATE"), {"id": officer.id})
         refresh = asyncio.create_task(officer.post("/v1/public/officer-session-refreshes", body))
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        async for _ in moments(5):
-            if refresh.done() or await house.database.hot.fetchval(waiting):
-                break
-        assert not refresh.done()
+        await until_somebody_waits(house, refresh)
         await db.execute(
             text("UPDATE officer_grant SET ended_at = now(), end_reason = 'x' WHERE officer_id = :id"),
             {"id": officer.id},

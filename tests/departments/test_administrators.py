@@ -3,10 +3,22 @@
 import asyncio
 from typing import Any
 
+from sqlalchemy import text
+
 from app.core.house import House
 from app.core.ids import new_id
+from app.departments import officers
 from sandbox.phone import Officer, moments
-from tests.departments.administration import LATER, OFFICERS, WHY, entries, new_officer, refreshed, role
+from tests.departments.administration import (
+    LATER,
+    OFFICERS,
+    WHY,
+    entries,
+    new_officer,
+    refreshed,
+    role,
+    until_somebody_waits,
+)
 from tests.make import EVERYWHERE, Make
 
 
@@ -160,6 +172,20 @@ async def test_of_two_last_administrators_who_remove_each_other_one_stays(make: 
         [one.id for one in pair],
     )
     assert left == 1
+
+
+async def test_who_removes_the_last_but_one_waits_for_who_removes_another(make: Make, house: House) -> None:
+    first, second = [await make.officer(EVERYWHERE, role="administrator") for _ in range(2)]
+    await only(house, first, second)
+    (held,) = (await first.get("/v1/officer/me"))["grants"]
+    path = f"{OFFICERS}/{first.id}/grants/{held['id']}/ends"
+    async with house.database.transaction() as db:
+        await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": officers.ADMINISTRATORS})
+        removal = asyncio.create_task(second.post(path, WHY, status=409))
+        await until_somebody_waits(house, removal)
+        ended = "UPDATE officer_grant SET ended_at = now(), end_reason = 'x' WHERE officer_id = :id"
+        await db.execute(text(ended), {"id": second.id})
+    assert (await removal)["code"] == "last-administrator"
 
 
 async def test_officers_are_found_by_name_subject_unit_and_whether_they_are_active(
