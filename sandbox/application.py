@@ -1,6 +1,7 @@
 """Puts the stand-ins together in one application."""
 
 import html
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,9 @@ def _officer_claims(subject: str, asked: dict[str, str]) -> dict[str, Any] | Non
     if number is None:
         return None
     one = people.officer(number)
-    return {"sub": one.subject, "name": one.full_name, "amr": ["pwd"] if asked.get("one_factor") else ["pwd", "otp"]}
+    claims = {"sub": one.subject, "name": one.full_name, "amr": ["pwd"] if asked.get("one_factor") else ["pwd", "otp"]}
+    claims |= json.loads(asked.get("lie", "{}"))  # whatever a test wants to hear, e.g. an `amr` that is no list
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 def _always(thing: Any) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
+from app.accounts.rules import template_of
 from app.consents import queries as consents
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
@@ -78,7 +79,7 @@ async def tell_security(context: Context, run: Run) -> None:
         await notification_service.tell(
             db,
             entry.account_id,
-            f"security-{entry.action}",
+            template_of(entry.action, entry.facts),
             subject_kind="account",
             subject_id=entry.account_id,
             once=str(entry.id),

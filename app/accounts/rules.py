@@ -1,8 +1,10 @@
 """The law of accounts: their states, phone numbers, personal numbers, levels. Pure."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import Any
 
 import phonenumbers
 
@@ -13,7 +15,7 @@ TELL_JOB = declare("tell-security", Lane.NORMAL)
 """Tells a resident what happened to their account; the notifications stand above."""
 
 TOLD = frozenset({"refresh-reused", "eid-linked", "eid-unlinked", "state-changed", "merged", "signed-out-everywhere"})
-"""Entries of the trail that the resident is told of, each with a template `security-…`."""
+"""Entries of the trail that the resident is told of; `template_of` says in which words."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"
 """Purposes of encryption and of blind indexes."""
@@ -73,6 +75,11 @@ class Method(StrEnum):
     PHONE = "phone"
     EID = "eid"
     PASSKEY = "passkey"
+
+
+def template_of(action: str, facts: Mapping[str, Any]) -> str:
+    """The template that tells an entry of the trail; a state has one of its own, because each asks for something else."""
+    return f"security-{action}-{facts['after']}" if action == "state-changed" else f"security-{action}"
 
 
 def heals(state: State, reason: str, method: Method, *, has_eid: bool) -> bool:

@@ -5,6 +5,7 @@ stolen, and the session ends. Successors are derived, so nothing secret is store
 """
 
 import base64
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -260,8 +261,10 @@ def tokens_of(house: House, principal: Citizen | Officer, opened: Opened) -> Tok
 
 
 def access_of(house: House, principal: Citizen | Officer, session: Session) -> AccessOut:
-    """A new access token for a session that goes on."""
+    """A new access token for a session that goes on; an officer's ends with the first of the rights it speaks of."""
     ttl_s = house.settings.tokens.access_ttl_s
+    if isinstance(principal, Officer) and principal.until:
+        ttl_s = max(0, min(ttl_s, int(principal.until - time.time())))
     token = house.keys.issue(claims_of(principal), session.audience, ttl_s)
     return AccessOut(access_token=token, token_type="Bearer", expires_in=ttl_s, session_id=session.id)
 

@@ -27,7 +27,7 @@ def visible_to(who: Principal) -> Select[DataRequest]:
     match who:
         case Citizen():
             return select(DataRequest).where(DataRequest.account_id == who.id)
-        case Officer() if HANDLE in who.acts:
+        case Officer() if who.may(HANDLE):
             return select(DataRequest)
         case _:
             return select(DataRequest).where(false())

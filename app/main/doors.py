@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from app.accounts import routes as accounts
 from app.consents import routes as consents
-from app.core import door, guards
+from app.core import door, guards, reasons
 from app.core.guards import Guard
 from app.credentials import routes as credentials
 from app.data_requests import routes as data_requests
 from app.departments import routes as departments
+from app.departments import routes_officers as officers
+from app.desk import routes as desk
 from app.notifications import routes as notifications
 from app.signals import routes as signals
 from app.tickets import routes as tickets
@@ -63,7 +65,7 @@ DOORS = [
         "officer",
         "/v1/officer",
         guards.door("officer"),
-        [*departments.officer, *data_requests.officer, *tickets.officer],
+        [*officers.officer, *desk.officer, *data_requests.officer, *tickets.officer],
         "Khuê: for the city's officers",
     ),
     Door("partner", "/v1/partner", guards.door("partner"), [], "Khuê: for partner systems"),
@@ -81,6 +83,7 @@ def routers() -> list[Router]:
                 "db": Provide(door.provide_db),
                 "once": Provide(door.provide_once),
                 "claim": Provide(door.provide_claim),
+                "access_reason": Provide(reasons.provide_reason),
                 "me": Provide(guards.provide_me, sync_to_thread=False),
             },
             tags=[one.audience],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import pages
@@ -60,10 +60,10 @@ def visible_to(who: Principal) -> Select[Ticket]:
     match who:
         case Citizen():
             return select(Ticket).where(Ticket.citizen_id == who.id)
-        case Officer() if workflow.SEE_ALL in who.acts:
-            return select(Ticket)
         case Officer():
-            return select(Ticket).where(Ticket.department_code.in_(who.departments))
+            where = who.where(workflow.SEE)
+            mine = or_(Ticket.department_code.in_(where.departments), Ticket.area_code.in_(where.areas))
+            return select(Ticket) if where.city else select(Ticket).where(mine)
         case _:
             return select(Ticket).where(false())
 
@@ -157,12 +157,15 @@ async def check_free(db: AsyncSession, owner_id: UUID, photo_ids: Sequence[UUID]
 
 def visible_sql(officer: Officer, number: int) -> tuple[str, list[Any]]:
     """The raw twin of `visible_to`: a condition, and what `$number` in it stands for."""
-    if workflow.SEE_ALL in officer.acts:
+    where = officer.where(workflow.SEE)
+    units, areas = sorted(where.departments), sorted(where.areas)
+    if where.city:
         return "true", []
-    units = sorted(officer.departments)
-    if len(units) == 1:
+    if not areas and len(units) == 1:
         return f"department_code = ${number}", units
-    return f"department_code = ANY(${number})", [units]
+    if not areas:
+        return f"department_code = ANY(${number})", [units]
+    return f"(department_code = ANY(${number}) OR area_code = ANY(${number + 1}))", [units, areas]
 
 
 class Reading:

@@ -9,10 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.consents import queries as consents
 from app.consents.rules import SURVEYS
 from app.core import outbox
+from app.core.crypto import Crypto
 from app.core.errors import NotAllowed
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
 from app.departments.directory import Directory
+from app.desk import service as desk
+from app.desk.schemas import SenderOut
 from app.notifications import service as notifications
 from app.tickets import queries, workflow
 from app.tickets.catalog import Catalog, due
@@ -112,6 +115,12 @@ async def erase(db: AsyncSession, citizen_id: UUID, known: str) -> None:
     await db.execute(select(func.ticket_history_forget(citizen_id, known)))
 
 
+async def open_sender(db: AsyncSession, crypto: Crypto, officer: Officer, ticket: Ticket, reason: str) -> SenderOut:
+    """Who sent it, to be called back; the reason is kept. Raises NotAllowed."""
+    _check(officer, workflow.SENDER, ticket)
+    return await desk.open_sender(db, crypto, officer, ticket.id, ticket.citizen_id, reason)
+
+
 async def tell_filed(db: AsyncSession, ticket_id: UUID, directory: Directory) -> None:
     """Confirm to the citizen what was filed, with its unit and deadline. May run twice."""
     ticket = await db.get_one(Ticket, ticket_id)
@@ -137,11 +146,16 @@ async def watch(db: AsyncSession, ticket_id: UUID, stage: str) -> None:
 
 def _step(db: AsyncSession, officer: Officer, ticket: Ticket, to: Status, note: str) -> None:
     workflow.check_move(Status(ticket.status), to)
-    if ACT[to] not in officer.acts:
-        raise NotAllowed(act=ACT[to])
+    _check(officer, ACT[to], ticket)
     ticket.status = to
     ticket.version += 1
     _append(db, ticket, to, "officer", note, officer.id)
+
+
+def _check(officer: Officer, act: str, ticket: Ticket) -> None:
+    """A right in another unit or area is none here. Raises NotAllowed."""
+    if not officer.may(act, department=ticket.department_code, area=ticket.area_code):
+        raise NotAllowed(act=act)
 
 
 def _append(

@@ -74,9 +74,12 @@ ACT: dict[Status, str] = {
     Status.IN_PROGRESS: "ticket.handle",
     Status.ANSWERED: "ticket.answer",
 }
-"""The right an officer needs to bring a ticket there; roles are data, acts are law."""
+"""The right an officer needs to bring a ticket there, in its unit or its area; roles are data, acts are law."""
 
-SEE_ALL = "ticket.see-all"
+SEE = "ticket.see"
+SENDER = "ticket.sender"
+"""To see a ticket; to see who sent it. Both, as all acts on tickets, of one's units and of what lies in one's areas."""
+
 REMIND_AT = 0.8
 """The unit is reminded when this share of the time it was given has passed."""
 

@@ -12,7 +12,7 @@ from sandbox.phone import Resident
 from tests.consents.purposes import purpose, yes
 from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, until
 from tests.data_requests.closings import DELETE, account_of, closing, refreshed, state_of
-from tests.make import Make
+from tests.make import EVERYWHERE, Make
 from workers.context import Run, open_context
 from workers.registry import WORKERS
 
@@ -64,7 +64,7 @@ async def test_before_its_time_nothing_happens(citizen: Resident, house: House) 
 async def test_an_officer_may_refuse_a_deletion_but_not_call_it_done(
     make: Make, citizen: Resident, house: House
 ) -> None:
-    dpo = await make.officer("TTPVHCC", acts=frozenset({"data-request.handle"}), role="data-protection")
+    dpo = await make.officer(EVERYWHERE, role="data-protection")
     account = await account_of(citizen)
     made = await closing(citizen)
     path = f"{TO_HANDLE}/{made['id']}"
