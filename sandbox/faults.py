@@ -28,6 +28,7 @@ Lie = Literal[
     "signature",
     "algorithm",
     "token",
+    "subject",
     "userinfo",
     "metadata",
     "plain-http",

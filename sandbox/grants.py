@@ -30,6 +30,7 @@ LIES: tuple[Lie, ...] = (
     "time",
     "no-time",
     "access-hash",
+    "subject",
     "key",
     "signature",
     "algorithm",
@@ -143,6 +144,7 @@ def lied(claims: dict[str, Any], lie: Lie, now: int) -> dict[str, Any]:
         "level": {"acr": "LoA1"},
         "unknown-level": {"acr": "LoA9"},
         "time": {"auth_time": now - 86400},
+        "subject": {"sub": "somebody-else"},
         "access-hash": {"at_hash": "b2YgYW5vdGhlciB0b2tlbg"},
     }
     left_out = {"no-time": "auth_time", "loose-level": "acr"}.get(lie, "")

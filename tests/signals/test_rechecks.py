@@ -113,7 +113,7 @@ async def test_while_the_provider_does_not_answer_nothing_changes_and_it_is_aske
     assert (await row_of(city, who))["state"] == "suspended"
 
 
-@pytest.mark.parametrize("about", ["audience", "issuer", "signature"])
+@pytest.mark.parametrize("about", ["audience", "issuer", "signature", "subject"])
 async def test_a_lying_answer_says_nothing(city: City, outside: httpx2.AsyncClient, eid_well: None, about: str) -> None:
     resident, who = await signed_in(city)
     before = await row_of(city, who)
