@@ -9,7 +9,8 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Meta, Struct
 
-SYSTEMS = ("eid", "staff", "sms", "fcm")
+SYSTEMS = ("eid", "eid-again", "staff", "sms", "fcm")
+"""`eid-again` lies where the eID is asked again with a refresh token; it knows no other fault."""
 Lie = Literal[
     "nonce",
     "audience",
@@ -28,6 +29,7 @@ Lie = Literal[
     "signature",
     "algorithm",
     "token",
+    "subject",
     "userinfo",
     "metadata",
     "plain-http",

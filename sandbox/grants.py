@@ -30,6 +30,7 @@ LIES: tuple[Lie, ...] = (
     "time",
     "no-time",
     "access-hash",
+    "subject",
     "key",
     "signature",
     "algorithm",
@@ -85,7 +86,8 @@ class Grants:
         said = {"access_token": access, "token_type": "Bearer", "expires_in": 300}
         if "offline_access" in grant.asked.get("scope", "").split():
             said["refresh_token"] = self._new_refresh(grant, before)
-        return said | {"id_token": self._id_token(grant, access, faults)}
+        lie = faults.lies(f"{self._name}-again" if before else self._name, *LIES)
+        return said | {"id_token": self._id_token(grant, access, lie)}
 
     def use_refresh(self, token: str) -> dict[str, Any] | None:
         """What it stands for; the one before it is dead from now on."""
@@ -109,7 +111,7 @@ class Grants:
         }
         return jwt.encode({"alg": "RS256"}, claims, self._sealing, algorithms=["RS256"])
 
-    def _id_token(self, grant: Grant, access: str, faults: Faults) -> str:
+    def _id_token(self, grant: Grant, access: str, lie: Lie | None) -> str:
         now = int(time.time())
         half = hashlib.sha256(access.encode()).digest()[:16]
         claims: dict[str, Any] = {
@@ -123,7 +125,6 @@ class Grants:
             **({"nonce": grant.asked["nonce"]} if "nonce" in grant.asked else {}),
             **{name: value for name, value in grant.claims.items() if name in IN_ID_TOKEN},
         }
-        lie = faults.lies(self._name, *LIES)
         if lie == "token":
             return "no.token.atall"
         signer = {"key": "stranger", "signature": "impostor", "algorithm": "none"}
@@ -143,6 +144,7 @@ def lied(claims: dict[str, Any], lie: Lie, now: int) -> dict[str, Any]:
         "level": {"acr": "LoA1"},
         "unknown-level": {"acr": "LoA9"},
         "time": {"auth_time": now - 86400},
+        "subject": {"sub": "somebody-else"},
         "access-hash": {"at_hash": "b2YgYW5vdGhlciB0b2tlbg"},
     }
     left_out = {"no-time": "auth_time", "loose-level": "acr"}.get(lie, "")

@@ -146,14 +146,20 @@ async def ask(
     account_id: UUID | None,
     purpose: str = PROVIDER,
 ) -> Identity:
-    """Who comes back from the provider, at the level that was asked for at least.
+    """Who comes back from the provider, at the level that was asked for at least. While it does not answer, the same return may
+    be handed in again.
 
     Raises SignInRefused, LevelNotReached, BadIdentity, EidUnavailable.
     """
     async with house.database.transaction() as db:
         begun = await sign_ins.recall(db, purpose, returned.state, account_id)
-    with _helpful():
-        finished = await eid.finish(returned.code, begun, returned.iss)
+    try:
+        with _helpful():
+            finished = await eid.finish(returned.code, begun, returned.iss)
+    except EidUnavailable:
+        async with house.database.transaction() as db:
+            sign_ins.remember(db, purpose, begun, account_id)
+        raise
     identity = read(finished.claims, house.settings.eid)
     asked = 2 if begun.acr == house.settings.eid.acr_level_2 else 1
     if identity.level < asked:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 from msgspec import Struct
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import states
@@ -27,6 +27,8 @@ from app.core.settings import Settings
 from app.signals.rules import ASKED_AGAIN, RECHECK_EVERY
 
 AT_ONCE = 10
+LONGEST_S = 40.0
+"""Of a run; the job may take a minute."""
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class Answer(Struct, frozen=True):
 
 async def take(db: AsyncSession, crypto: Crypto, settings: Settings) -> Sequence[Due]:
     """Those who hold an access token, and of whom the eID's last word is too old, the oldest first; no more than may be asked
-    about until the next run. Nobody else takes them meanwhile."""
+    about until the next run. Nobody else takes them meanwhile. Who was asked about in vain stands behind the others."""
     now = datetime.now(UTC)
     used = select(Session.subject_id).where(
         Session.audience == "citizen",
@@ -56,8 +58,9 @@ async def take(db: AsyncSession, crypto: Crypto, settings: Settings) -> Sequence
         Session.rotated_at > now - timedelta(seconds=settings.tokens.access_ttl_s),
     )
     period = timedelta(seconds=settings.rechecks.period_s)
+    word = func.greatest(Account.eid_checked_at, Account.eid_asked_at)
     due = (
-        select(Account.id)
+        select(Account.id, word.label("word"))
         .where(
             Account.id.in_(used),
             Account.eid_refresh_sealed.is_not(None),
@@ -65,17 +68,15 @@ async def take(db: AsyncSession, crypto: Crypto, settings: Settings) -> Sequence
             or_(Account.eid_checked_at.is_(None), Account.eid_checked_at <= now - period),
             or_(Account.eid_asked_at.is_(None), Account.eid_asked_at <= now - ASKED_AGAIN),
         )
-        .order_by(Account.eid_checked_at.nulls_first())
+        .order_by(word.nulls_first())
         .limit(int(settings.rechecks.per_s * RECHECK_EVERY.total_seconds()))
         .with_for_update(skip_locked=True)
         .cte("due")
     )
     taken = update(Account).where(Account.id == due.c.id).values(eid_asked_at=now)
-    rows = (
-        await db.execute(
-            taken.returning(Account.id, Account.eid_issuer, Account.eid_subject, Account.eid_refresh_sealed)
-        )
-    ).all()
+    columns = (Account.id, Account.eid_issuer, Account.eid_subject, Account.eid_refresh_sealed, due.c.word)
+    found = (await db.execute(taken.returning(*columns))).all()
+    rows = sorted(found, key=lambda row: row[4].timestamp() if row[4] else 0.0)
     persons = await person_keys.persons(db, crypto, [row[0] for row in rows])
     return [Due(row[0], row[1] or "", row[2] or "", row[3] or b"", _opened(persons[row[0]], row[3])) for row in rows]
 
@@ -85,9 +86,11 @@ async def ask(
 ) -> int:
     """Ask about each, no faster than agreed, and write each answer down as it comes; how many were no longer good.
 
-    Ends early where the provider does not answer: those it did not speak of stay as they are, and are asked about again.
+    Ends early where the provider does not answer, or takes its time: those it did not speak of stay as they are, and are asked
+    about again.
     """
     loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_S
     over = 0
     for start in range(0, len(due), AT_ONCE):
         began, some = loop.time(), due[start : start + AT_ONCE]
@@ -95,7 +98,7 @@ async def ask(
         for one, answer in zip(some, answers, strict=True):
             async with database.transaction() as db:
                 over += await record(db, revocations, crypto, one, answer)
-        if all(answer.kind == "unknown" for answer in answers):
+        if loop.time() > until or all(answer.kind == "unknown" for answer in answers):
             log.warning("national eID not asked again", left=len(due) - start)
             break
         await asyncio.sleep(max(0.0, began + len(some) / per_s - loop.time()))

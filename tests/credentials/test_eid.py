@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from sandbox import people
+from sandbox.phone import moments
 from tests.credentials.eid import come_back, person
 from tests.make import Make
 
@@ -107,3 +108,9 @@ async def test_when_the_provider_fails_the_answer_is_a_problem_that_says_so(
         assert answer.json()["code"] == "outside-unavailable"
         assert words in answer.json()["detail"]
         assert answer.headers["retry-after"]
+    await outside.delete("/faults")
+    async for _ in moments(5):
+        again = await resident.api.post("/v1/public/eid-sessions", json=backs[0])
+        if again.status_code != 503:
+            break
+    assert again.status_code == 201, "the same return works as soon as the provider does"

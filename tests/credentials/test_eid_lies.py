@@ -31,6 +31,7 @@ LIES = {
     "algorithm": "token",
     "token": "token",
     "userinfo": "userinfo",
+    "subject": "userinfo",
 }
 """What the provider lies about, and the reason of our refusal."""
 

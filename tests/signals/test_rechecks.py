@@ -113,11 +113,11 @@ async def test_while_the_provider_does_not_answer_nothing_changes_and_it_is_aske
     assert (await row_of(city, who))["state"] == "suspended"
 
 
-@pytest.mark.parametrize("about", ["audience", "issuer", "signature"])
+@pytest.mark.parametrize("about", ["audience", "issuer", "signature", "subject"])
 async def test_a_lying_answer_says_nothing(city: City, outside: httpx2.AsyncClient, eid_well: None, about: str) -> None:
     resident, who = await signed_in(city)
     before = await row_of(city, who)
-    await outside.put("/faults/eid", json={"kind": "lie", "about": about})
+    await outside.put("/faults/eid-again", json={"kind": "lie", "about": about})
     await run_job(city)
     after = await row_of(city, who)
     assert (after["state"], after["eid_checked_at"]) == ("active", before["eid_checked_at"])
@@ -199,3 +199,17 @@ async def test_signals_of_long_ago_are_forgotten(city: City) -> None:
         await hot.execute("INSERT INTO signal VALUES ('x', $1, 'logout', NULL, now(), $2)", jti, until)
     await WORKERS["sweep-old"](city.context, Run(new_id(), 1, {}))
     assert [row["jti"] for row in await hot.fetch("SELECT jti FROM signal WHERE issuer = 'x'")] == ["new"]
+
+
+async def test_who_was_asked_about_in_vain_does_not_stand_in_the_way_of_others(city: City) -> None:
+    old = datetime.now(UTC) - timedelta(days=2)
+    (_, vain), (_, next_one) = [await signed_in(city) for _ in range(2)]
+    for who in (vain, next_one):
+        await set_account(city, who, "eid_checked_at", old)
+    await set_account(city, vain, "eid_asked_at", datetime.now(UTC) - timedelta(seconds=20))
+    others = "UPDATE account SET eid_checked_at = now() + interval '1 hour' WHERE eid_subject <> ALL($1)"
+    await city.house.database.hot.execute(others, [vain, next_one])
+    settings = structs.replace(city.context.settings, rechecks=Rechecks(period_s=0, per_s=1))
+    async with city.context.database.transaction() as db:
+        found = await rechecks.take(db, city.context.crypto, settings)
+    assert [one.subject for one in found] == [next_one, vain]

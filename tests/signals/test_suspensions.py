@@ -86,16 +86,19 @@ async def test_a_suspension_that_the_eid_tells_us_of_ends_every_session_at_once(
 async def test_a_suspension_of_which_nobody_tells_us_is_found_by_asking_again(
     make: Make, somebody: Somebody, outside: httpx2.AsyncClient, house: House
 ) -> None:
-    """The clock starts this job every 15 seconds; here it is started at once, and how long it takes is measured."""
+    """The clock starts this job every 15 seconds; here it is started at once, nobody else is due, and how long it takes is
+    measured."""
+    everybody_else = "UPDATE account SET eid_checked_at = now() + interval '1 hour' WHERE eid_subject <> $1"
+    await house.database.hot.execute(everybody_else, somebody.who)
     assert (await outside.post(f"/identities/{somebody.who}/suspensions", params={"tell": "false"})).json() is None
     began = time.monotonic()
     async with house.database.transaction() as db:
         outbox.put(db, RECHECK_JOB)
-    async for _ in moments(20):
+    async for _ in moments(60):
         if await somebody.is_out():
             break
     assert await somebody.is_out()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     await somebody.cannot_refresh()
     assert (await outside.get("/identities/signals", params={"subject": somebody.who})).json() == []
     await _shut_until_a_good_sign_in(make, somebody, outside, tell=False)
