@@ -12,6 +12,7 @@ TABLES = (
     "app.core.signing_keys",
     "app.accounts.models",
     "app.credentials.models",
+    "app.delegations.models",
     "app.departments.models",
     "app.notifications.models",
     "app.tickets.models",

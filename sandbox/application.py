@@ -9,7 +9,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from sandbox import faults, fcm, people, sms
+from sandbox import faults, fcm, people, registries, sms
 from sandbox.faults import Faults
 from sandbox.keys import Keys
 from sandbox.oidc import Client, Provider
@@ -24,6 +24,7 @@ async def index() -> Response[str]:
         "/phones": "Điện thoại và thông báo đẩy",
         "/eid/.well-known/openid-configuration": "Định danh điện tử (OpenID Connect)",
         "/staff/.well-known/openid-configuration": "Đăng nhập cán bộ (OpenID Connect)",
+        "/registries/": "Hộ tịch và đăng ký doanh nghiệp: các gia đình và doanh nghiệp để thử làm thay",
         "/faults": "Lỗi theo yêu cầu",
     }
     return page(
@@ -44,11 +45,28 @@ async def phone_return(request: Request[Any, Any, Any]) -> Response[str]:
 def build(environ: Mapping[str, str], home: Path, port: int) -> tuple[Litestar, Keys]:
     """The application and its keys. Raises KeyError for a missing setting of the clients."""
     keys = Keys(home, port)
-    given = {"faults": Faults(), "sms": sms.Outbox(), "phones": fcm.Phones(home), "keys": keys}
+    kept = registries.Registries({name: _secret(environ, name.upper()) for name in registries.NAMES})
+    given = {
+        "faults": Faults(),
+        "sms": sms.Outbox(),
+        "phones": fcm.Phones(home),
+        "keys": keys,
+        "registries": kept,
+    }
     eid = Provider("eid", *_names(environ, "EID"), _client(environ, "EID"), keys, _residents, _resident_claims)
     staff = Provider("staff", *_names(environ, "STAFF"), _client(environ, "STAFF"), keys, _officers, _officer_claims)
     app = Litestar(
-        [index, phone_return, *faults.handlers, sms.router, fcm.vendor, *fcm.pages, eid.router(), staff.router()],
+        [
+            index,
+            phone_return,
+            *faults.handlers,
+            sms.router,
+            fcm.vendor,
+            *fcm.pages,
+            registries.router,
+            eid.router(),
+            staff.router(),
+        ],
         dependencies={name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()},
         state=State(given),
         openapi_config=None,
@@ -67,17 +85,22 @@ def _client(environ: Mapping[str, str], name: str) -> Client:
     return Client(environ[f"{name}__CLIENT_ID"], environ[f"{name}__CLIENT_SECRET"], environ[f"{name}__REDIRECT_URI"])
 
 
+def _secret(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    return environ[f"{name}__KEY"], environ[f"{name}__SECRET"]
+
+
 def _residents() -> Mapping[str, str]:
     shown = (people.resident(number) for number in range(1, 41))
-    return {one.subject: f"{one.full_name} (mức {one.level})" for one in shown}
+    choices = {one.subject: f"{one.full_name} (mức {one.level})" for one in shown}
+    return choices | registries.choices()
 
 
 def _resident_claims(subject: str, asked: dict[str, str]) -> dict[str, Any] | None:
     """As the national portal says it; a level not asked for is not given."""
     number = _number(subject, "resident-", people.RESIDENTS * 1000)
-    if number is None:
+    one = people.resident(number) if number else people.child_of(subject)
+    if one is None:
         return None
-    one = people.resident(number)
     level = min(one.level, 2 if asked.get("acr_values") == "LoA2" else 1)
     return {
         "sub": one.subject,

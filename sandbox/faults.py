@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Meta, Struct
 
-SYSTEMS = ("eid", "staff", "sms", "fcm")
+SYSTEMS = ("eid", "staff", "sms", "fcm", "population", "business")
 FOREVER = 1_000_000_000
 
 

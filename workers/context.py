@@ -14,6 +14,7 @@ from app.core.db import Database
 from app.core.http import Outbound
 from app.core.revocations import Revocations
 from app.core.settings import Settings
+from app.delegations.registries import HttpRegistries, Registries
 from app.departments.directory import Directory
 from app.notifications.sms import HttpSms, Sms
 from workers.fcm import FirebasePush, Push
@@ -27,6 +28,7 @@ class Context:
     revocations: Revocations
     directory: Directory
     sms: Sms
+    registries: Registries
     push: Push
 
 
@@ -64,5 +66,6 @@ async def open_context(settings: Settings) -> AsyncGenerator[Context]:
             revocations=revocations,
             directory=directory,
             sms=HttpSms(settings.sms, outbound),
+            registries=HttpRegistries(settings, outbound),
             push=push,
         )

@@ -9,6 +9,7 @@ from msgspec import Struct
 from app.accounts.rules import TELL_JOB
 from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
+from app.delegations import rules as delegations
 from app.notifications.rules import PUSH_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB
 from workers import jobs
@@ -20,6 +21,10 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     TELL_JOB.name: jobs.tell_security,
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
+    delegations.OFFER_JOB.name: jobs.tell_offered,
+    delegations.CLOSE_JOB.name: jobs.close_delegations,
+    delegations.RECHECK_JOB.name: jobs.recheck_delegations,
+    delegations.ASK_JOB.name: jobs.recheck_delegation,
     SWEEP_JOB.name: jobs.sweep_old,
 }
 
@@ -37,4 +42,8 @@ class Scheduled(Struct, frozen=True):
         return uuid5(NAMESPACE_URL, f"khue:{self.job.name}:{at.isoformat()}"), at
 
 
-SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1))]
+SCHEDULE = [
+    Scheduled(SWEEP_JOB, timedelta(hours=1)),
+    Scheduled(delegations.CLOSE_JOB, timedelta(minutes=1)),
+    Scheduled(delegations.RECHECK_JOB, timedelta(minutes=15)),
+]

@@ -33,6 +33,14 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "description": 'A quoted string, unique for this act, e.g. "8e03978e". The same key and input answer the same.',
 }
 
+ON_BEHALF_OF: dict[str, Any] = {
+    "name": "X-On-Behalf-Of",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "The account in whose name this is done, by a delegation that covers “{scope}”.",
+}
+
 
 def documents() -> dict[str, dict[str, Any]]:
     """Each audience's document, ready for JSON."""
@@ -99,6 +107,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, door: Door) 
     }
     if is_once(handler):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    if scope := handler.opt.get("on_behalf"):
+        said = ON_BEHALF_OF["description"].format(scope=scope)
+        operation.setdefault("parameters", []).append(ON_BEHALF_OF | {"description": said})
     if "if_none_match" in handler.parsed_fn_signature.parameters:
         operation["responses"]["304"] = {"description": "It has not changed"}
 

@@ -12,6 +12,8 @@ from app.accounts import routes as accounts
 from app.core import door, guards
 from app.core.guards import Guard
 from app.credentials import routes as credentials
+from app.delegations import routes as delegations
+from app.delegations import service as delegation_service
 from app.departments import routes as departments
 from app.notifications import routes as notifications
 from app.tickets import routes as tickets
@@ -38,8 +40,14 @@ DOORS = [
     Door(
         "citizen",
         "/v1/citizen",
-        guards.door("citizen"),
-        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen],
+        guards.door("citizen", on_behalf=delegation_service.resolve),
+        [
+            *accounts.citizen,
+            *credentials.citizen,
+            *notifications.citizen,
+            *delegations.citizen,
+            *tickets.citizen,
+        ],
         "Khuê: for residents",
     ),
     Door(
@@ -72,7 +80,7 @@ def routers() -> list[Router]:
     ]
 
 
-SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
+SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid", "registries")
 """What handlers may name besides their input: made once a process."""
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import outbox
+from app.core import audit, outbox
 from app.core.errors import NotAllowed
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
@@ -62,7 +62,9 @@ async def rate(db: AsyncSession, citizen: Citizen, ticket: Ticket, rating: NewRa
     ticket.status, ticket.rating, ticket.rating_comment = Status.RATED, rating.rating, rating.comment
     ticket.rated_at = datetime.now(UTC)
     ticket.version += 1
-    _append(db, ticket, Status.RATED, "citizen", rating.comment)
+    _append(db, ticket, Status.RATED, "citizen", rating.comment, delegate_id=citizen.actor_id)
+    if citizen.actor_id is not None:
+        audit.record(db, citizen, "ticket-rated", "ticket", ticket.id, account_id=citizen.id)
     return ticket
 
 
@@ -99,7 +101,13 @@ def _step(db: AsyncSession, officer: Officer, ticket: Ticket, to: Status, note: 
 
 
 def _append(
-    db: AsyncSession, ticket: Ticket, what: str, actor_kind: str, note: str, officer_id: UUID | None = None
+    db: AsyncSession,
+    ticket: Ticket,
+    what: str,
+    actor_kind: str,
+    note: str,
+    officer_id: UUID | None = None,
+    delegate_id: UUID | None = None,
 ) -> None:
     db.add(
         TicketEvent(
@@ -109,6 +117,7 @@ def _append(
             what=what,
             actor_kind=actor_kind,
             officer_id=officer_id,
+            delegate_id=delegate_id,
             note=note,
         )
     )

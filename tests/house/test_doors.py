@@ -47,7 +47,7 @@ def test_every_post_is_idempotent_or_says_why_not(door: Door, handler: HTTPRoute
 async def callers(make: Make) -> dict[str, Client]:
     return {
         "nobody": make.nobody(),
-        "citizen": await make.citizen(),
+        "citizen": await make.citizen(level=2),
         "officer": await make.officer("SO-XD"),
         "partner": make.partner(),
     }
