@@ -247,7 +247,7 @@ def parse_tax_code(text: str) -> str:
     Ten digits end with a check digit; a branch has three more. Since 2025-07-01 a household business has the personal number
     of its owner for a tax code (Thông tư 86/2024/TT-BTC, Điều 5), which has none.
     """
-    found = re.fullmatch(r"(\d{10})-?(\d{3})?", re.sub(r"\s", "", text), re.ASCII)
+    found = re.fullmatch(r"(\d{10})(?:-?(\d{3}))?", re.sub(r"\s", "", text), re.ASCII)
     if found is None:
         return _household(text)
     digits = [int(digit) for digit in found[1]]
