@@ -80,7 +80,7 @@ class Registries:
         self.roles: dict[tuple[str, str], str] = {}
         """By person and whom they stand for, both by number."""
         self.lies: dict[str, dict[str, Any]] = {}
-        for birth in families(datetime.now(UTC).date()):
+        for birth in FAMILIES:
             self.enter_birth(birth)
         for company in COMPANIES:
             self.enter_company(company)
@@ -125,6 +125,7 @@ def soon(today: date, years: int) -> date:
     return date(birthday.year - years, birthday.month, min(birthday.day, 28))
 
 
+FAMILIES = families(datetime.now(UTC).date())
 COMPANIES = (
     Company("0101234565", "Công ty TNHH Hoa Sữa", {"resident-0002": "legal-representative"}),
     Company("0101234565-001", "Chi nhánh Hoa Sữa Hà Đông", {"resident-0033": "authorised"}),
@@ -203,9 +204,8 @@ async def show_registries(registries: TheRegistries) -> Response[str]:
 
 def choices() -> dict[str, str]:
     """The people of the families and businesses above, for the page of the national eID."""
-    today = datetime.now(UTC).date()
     adults = [people.resident(number) for number in (2, 15, 33, 57)]
-    children = [people.child(one.guardians[0] * 10 + one.order, one.born) for one in families(today)]
+    children = [people.child(one.guardians[0] * 10 + one.order, one.born) for one in FAMILIES]
     return {
         one.subject: f"{one.full_name}, sinh {one.birth_date:%d/%m/%Y} (gia đình thử)" for one in [*adults, *children]
     }

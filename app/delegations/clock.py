@@ -24,11 +24,12 @@ ASKED_AT_ONCE = 500
 class Question(Struct, frozen=True):
     """What a registry is asked again about one delegation."""
 
+    kind: Kind
     person: str
     of: str
     """The child's personal number, or the tax code."""
-    born: date | None
-    """Of a child."""
+    born: date
+    """Of a child; nothing of a business."""
 
 
 async def close_due(db: AsyncSession) -> None:
@@ -56,7 +57,7 @@ async def ask_due(db: AsyncSession) -> None:
 
 
 async def to_ask(db: AsyncSession, crypto: Crypto, delegation_id: UUID) -> Question | None:
-    """None when there is nothing to ask: it is over, or one of the two is gone."""
+    """None when there is nothing to ask: it is over, one of the two is gone, or what names them is not known any more."""
     one = await db.get(Delegation, delegation_id)
     if one is None or one.state != State.ACTIVE or one.delegate_id is None or one.recheck_at is None:
         return None
@@ -64,17 +65,18 @@ async def to_ask(db: AsyncSession, crypto: Crypto, delegation_id: UUID) -> Quest
         person = await proofs.own_number(db, crypto, one.delegate_id)
         if one.kind == Kind.GUARDIAN:
             born = await db.scalar(select(Account.birth_date).where(Account.id == one.account_id))
-            return Question(person, await proofs.own_number(db, crypto, one.account_id), born)
+            child = await proofs.own_number(db, crypto, one.account_id)
+            return Question(Kind.GUARDIAN, person, child, born) if born else None
         sealed = await db.scalar(select(Business.code_sealed).where(Business.account_id == one.account_id))
         business = await person_keys.person(db, crypto, one.account_id)
-        return Question(person, business.decrypt(rules.TAX_CODE, sealed), None) if sealed else None
+        return Question(Kind.BUSINESS, person, business.decrypt(rules.TAX_CODE, sealed), date.min) if sealed else None
     except (IdentityNeeded, Shredded):
         return None
 
 
 async def ask(registries: Registries, question: Question) -> Guardianship | Position | None:
     """Raises OutsideUnavailable."""
-    if question.born is None:
+    if question.kind == Kind.BUSINESS:
         return await registries.position(question.of, question.person)
     return await registries.guardianship(question.person, question.of, question.born)
 

@@ -20,6 +20,7 @@ from app.delegations.rules import (
     DelegationOver,
     Kind,
     NoSuchDelegation,
+    NotOfAge,
     OneselfNamed,
     Role,
     State,
@@ -35,8 +36,11 @@ GRANT = "grant"
 async def offer(db: AsyncSession, house: House, citizen: Citizen, new: NewCarer) -> Delegation:
     """Let the holder of a phone act for me, if they accept.
 
-    Raises BadPhone, OneselfNamed, ScopeUnfit, EndUnfit, AlreadyDelegated, TooManyDelegations.
+    Raises NotOfAge, BadPhone, OneselfNamed, ScopeUnfit, EndUnfit, AlreadyDelegated, TooManyDelegations.
     """
+    born = await db.scalar(select(Account.birth_date).where(Account.id == citizen.id))
+    if born is not None and rules.adult_on(born) > rules.today(house.settings.timezone):
+        raise NotOfAge
     return await _invite(db, house, citizen, citizen.id, Kind.CARER, Role.CARER, new)
 
 

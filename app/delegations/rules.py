@@ -196,6 +196,15 @@ class ScopeUnfit(AppError):
     title = Text("Phạm vi không uỷ quyền được", "This cannot be delegated")
 
 
+class NotOfAge(AppError):
+    status, code = 403, "not-of-age"
+    title = Text("Chưa đủ 18 tuổi", "Not of age")
+    detail = Text(
+        "Người dưới 18 tuổi có cha, mẹ hoặc người giám hộ đại diện, không tự uỷ quyền.",
+        "Under 18 one is represented by a parent or guardian, and does not grant a delegation.",
+    )
+
+
 class GuardianStays(AppError):
     status, code = 403, "guardian-stays"
     title = Text("Người giám hộ không do trẻ thu hồi", "A child cannot revoke a guardian")

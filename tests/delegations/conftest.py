@@ -125,6 +125,14 @@ async def id_of(client: Client) -> UUID:
     return UUID((await client.get("/v1/citizen/me"))["id"])
 
 
+async def stored(town: Town, kid: Kid) -> tuple[int, int]:
+    """Accounts and delegations of a child."""
+    index = town.house.crypto.index("account.personal_number", kid.number)
+    accounts = await town.sql("SELECT count(*) FROM account WHERE number_index = $1", index)
+    held = "SELECT count(*) FROM delegation JOIN account ON account.id = account_id WHERE number_index = $1"
+    return accounts, await town.sql(held, index)
+
+
 async def on_behalf(client: Client, account_id: Any, method: str, path: str, *, status: int, **more: Any) -> Any:
     """One request in another's name; its JSON."""
     answer = await client.call(method, path, status=status, headers={"X-On-Behalf-Of": str(account_id)}, **more)
