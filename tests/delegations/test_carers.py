@@ -29,7 +29,7 @@ async def test_granted_offered_accepted_used_and_seen(town: Town, make: Make, wo
     (offered,) = (await carer.get(DELEGATIONS))["items"]
     assert (offered["id"], offered["side"]) == (given["id"], "held")
     assert offered["other"] == {"account_id": None, "name": "N••••• V•• A•", "phone": None, "tax_code": None}
-    async for _ in moments(5):
+    async for _ in moments(20):
         if "Bạn được mời làm thay người khác" in await titles(carer):
             break
     assert await titles(carer) == ["Bạn được mời làm thay người khác"]
