@@ -14,6 +14,7 @@ TABLES = (
     "app.consents.models",
     "app.credentials.models",
     "app.data_requests.models",
+    "app.delegations.models",
     "app.departments.models",
     "app.notifications.models",
     "app.signals.models",

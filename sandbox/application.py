@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from sandbox import eid, faults, fcm, people, sms
+from sandbox import eid, faults, fcm, people, registries, sms
 from sandbox.faults import Faults
 from sandbox.keys import Keys
 from sandbox.oidc import Client, Provider
@@ -26,6 +26,7 @@ async def index() -> Response[str]:
         "/identities": "Định danh điện tử: tạm khoá, mở lại, đăng xuất, đổi khoá",
         "/eid/.well-known/openid-configuration": "Định danh điện tử (OpenID Connect)",
         "/staff/.well-known/openid-configuration": "Đăng nhập cán bộ (OpenID Connect)",
+        "/registries/": "Hộ tịch và đăng ký doanh nghiệp: các gia đình và doanh nghiệp để thử làm thay",
         "/faults": "Lỗi theo yêu cầu",
     }
     return page(
@@ -48,12 +49,14 @@ def build(environ: Mapping[str, str], home: Path, port: int) -> tuple[Litestar, 
     keys = Keys(home, port)
     provider = Provider("eid", *_names(environ, "EID"), _client(environ, "EID"), keys, eid.residents, eid.claims_of)
     city = environ.get("KHUE_SIGNALS_URL") or environ.get("SERVER__PUBLIC_URL", "")
+    kept = registries.Registries({name: _secret(environ, name.upper()) for name in registries.NAMES})
     given = {
         "faults": Faults(),
         "sms": sms.Outbox(),
         "phones": fcm.Phones(home),
         "keys": keys,
         "office": eid.Office(provider, city),
+        "registries": kept,
     }
     staff = Provider("staff", *_names(environ, "STAFF"), _client(environ, "STAFF"), keys, _officers, _officer_claims)
     app = Litestar(
@@ -65,6 +68,7 @@ def build(environ: Mapping[str, str], home: Path, port: int) -> tuple[Litestar, 
             sms.router,
             fcm.vendor,
             *fcm.pages,
+            registries.router,
             provider.router(),
             staff.router(),
         ],
@@ -84,6 +88,10 @@ def _names(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 
 def _client(environ: Mapping[str, str], name: str) -> Client:
     return Client(environ[f"{name}__CLIENT_ID"], environ[f"{name}__CLIENT_SECRET"], environ[f"{name}__REDIRECT_URI"])
+
+
+def _secret(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    return environ[f"{name}__KEY"], environ[f"{name}__SECRET"]
 
 
 def _officers() -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from sandbox import people
+from sandbox import people, registries
 from sandbox.oidc import Provider
 from sandbox.pages import page, table
 
@@ -182,15 +182,15 @@ async def list_signals(office: TheOffice, subject: Annotated[str, QueryParameter
 def residents() -> Mapping[str, str]:
     """The choices of the provider's page."""
     shown = (people.resident(number) for number in range(1, 41))
-    return {one.subject: f"{one.full_name} (mức {one.level})" for one in shown}
+    return {one.subject: f"{one.full_name} (mức {one.level})" for one in shown} | registries.choices()
 
 
 def claims_of(subject: str, asked: dict[str, str]) -> dict[str, Any] | None:
     """As the national portal says it; a level not asked for is not given."""
     number = people.number_of(subject, "resident-", people.RESIDENTS * 1000)
-    if number is None:
+    one = people.resident(number) if number else people.child_of(subject)
+    if one is None:
         return None
-    one = people.resident(number)
     level = min(one.level, 2 if asked.get("acr_values") == "LoA2" else 1)
     return {
         "sub": one.subject,

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Meta, Struct
 
-SYSTEMS = ("eid", "eid-again", "staff", "sms", "fcm")
+SYSTEMS = ("eid", "eid-again", "staff", "sms", "fcm", "population", "business")
 """`eid-again` lies where the eID is asked again with a refresh token; it knows no other fault."""
 Lie = Literal[
     "nonce",

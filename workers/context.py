@@ -15,6 +15,7 @@ from app.core.http import Outbound
 from app.core.oidc import OidcClient
 from app.core.revocations import Revocations
 from app.core.settings import Settings
+from app.delegations.registries import HttpRegistries, Registries
 from app.departments.directory import Directory
 from app.notifications.sms import HttpSms, Sms
 from workers.fcm import FirebasePush, Push
@@ -29,6 +30,7 @@ class Context:
     directory: Directory
     eid: OidcClient
     sms: Sms
+    registries: Registries
     push: Push
 
 
@@ -67,5 +69,6 @@ async def open_context(settings: Settings) -> AsyncGenerator[Context]:
             directory=directory,
             eid=OidcClient("national eID", settings.eid, outbound, offline=True),
             sms=HttpSms(settings.sms, outbound),
+            registries=HttpRegistries(settings, outbound),
             push=push,
         )

@@ -11,6 +11,8 @@ from app.core.errors import OutsideUnavailable
 from app.credentials import codes
 from app.data_requests import service as data_requests
 from app.data_requests.rules import Stage
+from app.delegations import clock as delegations
+from app.delegations import service as delegation_service
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
@@ -86,6 +88,39 @@ async def tell_security(context: Context, run: Run) -> None:
             seen_at=entry.at.isoformat(),
             **entry.facts,
         )
+
+
+async def tell_offered(context: Context, run: Run) -> None:
+    """Somebody may accept a delegation: to the holder of the phone that was named."""
+    async with context.database.transaction() as db:
+        await delegation_service.tell_offered(db, run.uuid("delegation_id"))
+
+
+async def close_delegations(context: Context, run: Run) -> None:
+    """The clock's word on delegations: children who are 18 today, grants that are over, offers nobody accepted."""
+    async with context.database.transaction() as db:
+        await delegations.close_due(db)
+
+
+async def recheck_delegations(context: Context, run: Run) -> None:
+    """Have the registries asked again, each delegation in a job of its own."""
+    async with context.database.transaction() as db:
+        await delegations.ask_due(db)
+
+
+async def recheck_delegation(context: Context, run: Run) -> None:
+    """Whether a registry still says so."""
+    delegation_id = run.uuid("delegation_id")
+    async with context.database.transaction() as db:
+        question = await delegations.to_ask(db, context.crypto, delegation_id)
+    if question is None:
+        return
+    try:
+        said = await delegations.ask(context.registries, question)
+    except OutsideUnavailable as wrong:
+        raise Later("registry") from wrong
+    async with context.database.transaction() as db:
+        await delegations.answered(db, context.crypto, context.settings.timezone, delegation_id, said)
 
 
 async def tell_filed(context: Context, run: Run) -> None:

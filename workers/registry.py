@@ -11,6 +11,7 @@ from app.consents.rules import WITHDRAWN_JOB
 from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
 from app.data_requests import rules as data_requests
+from app.delegations import rules as delegations
 from app.notifications.rules import PUSH_JOB
 from app.signals.rules import RECHECK_EVERY, RECHECK_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB, RATE_JOB
@@ -29,6 +30,10 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     data_requests.DEADLINE_JOB.name: jobs.watch_data_request,
     data_requests.EXPORT_JOB.name: exporting.export,
     data_requests.CLOSE_JOB.name: erasing.close_account,
+    delegations.OFFER_JOB.name: jobs.tell_offered,
+    delegations.CLOSE_JOB.name: jobs.close_delegations,
+    delegations.RECHECK_JOB.name: jobs.recheck_delegations,
+    delegations.ASK_JOB.name: jobs.recheck_delegation,
     SWEEP_JOB.name: jobs.sweep_old,
 }
 
@@ -46,4 +51,9 @@ class Scheduled(Struct, frozen=True):
         return uuid5(NAMESPACE_URL, f"khue:{self.job.name}:{at.isoformat()}"), at
 
 
-SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1)), Scheduled(RECHECK_JOB, RECHECK_EVERY)]
+SCHEDULE = [
+    Scheduled(SWEEP_JOB, timedelta(hours=1)),
+    Scheduled(RECHECK_JOB, RECHECK_EVERY),
+    Scheduled(delegations.CLOSE_JOB, timedelta(minutes=1)),
+    Scheduled(delegations.RECHECK_JOB, timedelta(minutes=15)),
+]

@@ -62,6 +62,18 @@ def begin(address: str, request_id: str) -> None:
     _origin.set(Origin(address, request_id))
 
 
+def origin() -> Origin:
+    """Where the current request comes from; of the house itself, nowhere."""
+    return _origin.get() or Origin()
+
+
+COLUMNS = (
+    "id, at, actor_kind, actor_id, on_behalf_of, account_id, action, subject_kind, subject_id, reason,"
+    " address, request_id, facts"
+)
+"""For the hot statements that write an entry along: the columns in the order in which they name them."""
+
+
 def record(
     db: AsyncSession,
     who: Principal,
@@ -74,7 +86,7 @@ def record(
     **facts: Any,
 ) -> UUID:
     """Write one entry in the caller's own transaction: what is not on the trail did not happen. Returns its id."""
-    origin = _origin.get() or Origin()
+    comes_from = origin()
     entry = AuditEntry(
         id=new_id(),
         at=datetime.now(UTC),
@@ -87,8 +99,8 @@ def record(
         subject_kind=subject_kind,
         subject_id=str(subject_id),
         reason=reason,
-        address=origin.address,
-        request_id=origin.request_id,
+        address=comes_from.address,
+        request_id=comes_from.request_id,
         facts=facts,
     )
     db.add(entry)

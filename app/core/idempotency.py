@@ -122,6 +122,8 @@ async def claim_of(request: Request[Any, Any, Any]) -> Claim:
     """Read the caller's key and hash the input; touches no database."""
     key = parse_key(request.headers.get("idempotency-key"))
     caller = str(getattr(request.user, "id", "") or f"address:{getattr(request.user, 'address', '')}")
+    if getattr(request.user, "actor_id", None):
+        caller = f"{request.user.actor_id}:{caller}"  # two who act for one account have keys of their own
     hashed = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     hashed.update(await request.body())
     return Claim(caller, key, hashed.digest())

@@ -87,6 +87,14 @@ class Sms(Struct, frozen=True):
     sender: str = "KHUE"
 
 
+class Registry(Struct, frozen=True):
+    """A register of the state that is asked over HTTP."""
+
+    url: str
+    key: str
+    secret: str
+
+
 class Fcm(Struct, frozen=True):
     credentials_file: str
     """A service account as JSON. A stand-in's `token_uri` inside it leads the sign-in there."""
@@ -154,6 +162,8 @@ class Settings(Struct, frozen=True):
     eid: Oidc
     staff: Oidc
     sms: Sms
+    population: Registry
+    business: Registry
     fcm: Fcm
     tokens: Tokens = field(default_factory=Tokens)
     database: Database = field(default_factory=Database)

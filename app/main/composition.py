@@ -14,6 +14,7 @@ from app.core.house import House
 from app.core.jobs import Lane
 from app.core.oidc import OidcClient
 from app.core.porch import Porch
+from app.delegations.registries import HttpRegistries
 from app.departments.directory import Directory
 from app.main import problems, system
 from app.main.doors import provide_shared, routers
@@ -60,6 +61,7 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
             views=views,
             staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
             eid=OidcClient("national eID", house.settings.eid, house.outbound, offline=True),
+            registries=HttpRegistries(house.settings, house.outbound),
         )
         cap = house.settings.uploads.photo_bytes_max + 64 * 1024
         yield Porch(

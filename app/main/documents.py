@@ -44,6 +44,13 @@ ACCESS_REASON: dict[str, Any] = {
         " (encodeURIComponent), e.g. X%C3%A1c%20minh%20ph%E1%BA%A3n%20%C3%A1nh. It is kept, and the resident can read it."
     ),
 }
+ON_BEHALF_OF: dict[str, Any] = {
+    "name": "X-On-Behalf-Of",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "The account in whose name this is done, by a delegation that covers “{scope}”.",
+}
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -113,6 +120,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, door: Door) 
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     if "access_reason" in handler.parsed_fn_signature.parameters:
         operation.setdefault("parameters", []).append(ACCESS_REASON)
+    if scope := handler.opt.get("on_behalf"):
+        said = ON_BEHALF_OF["description"].format(scope=scope)
+        operation.setdefault("parameters", []).append(ON_BEHALF_OF | {"description": said})
     if "if_none_match" in handler.parsed_fn_signature.parameters:
         operation["responses"]["304"] = {"description": "It has not changed"}
 

@@ -14,6 +14,8 @@ from app.core import door, guards, reasons
 from app.core.guards import Guard
 from app.credentials import routes as credentials
 from app.data_requests import routes as data_requests
+from app.delegations import routes as delegations
+from app.delegations import service as delegation_service
 from app.departments import routes as departments
 from app.departments import routes_officers as officers
 from app.desk import routes as desk
@@ -50,12 +52,13 @@ DOORS = [
     Door(
         "citizen",
         "/v1/citizen",
-        guards.door("citizen"),
+        guards.door("citizen", on_behalf=delegation_service.resolve),
         [
             *accounts.citizen,
             *credentials.citizen,
             *consents.citizen,
             *data_requests.citizen,
+            *delegations.citizen,
             *notifications.citizen,
             *tickets.citizen,
         ],
@@ -92,7 +95,7 @@ def routers() -> list[Router]:
     ]
 
 
-SHARED = ("house", "profiles", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
+SHARED = ("house", "profiles", "directory", "catalog", "filing", "reading", "views", "staff", "eid", "registries")
 """What handlers may name besides their input: made once a process."""
 
 

@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import queries as accounts
-from app.core import outbox
+from app.core import audit, outbox
 from app.core.ids import new_id
+from app.core.principals import Citizen
 from app.notifications.models import Delivery, Message, Template
 from app.notifications.rules import PUSH_JOB
 
@@ -45,19 +46,24 @@ async def tell(
         outbox.put(db, PUSH_JOB, message_id=message_id)
 
 
-async def read(db: AsyncSession, message: Message) -> Message:
-    """The first reading counts."""
+async def read(db: AsyncSession, citizen: Citizen, message: Message) -> Message:
+    """The first reading counts. On another's behalf it is on the trail."""
     if message.read_at is None:
         message.read_at = datetime.now(UTC)
+        if citizen.actor_id is not None:
+            audit.record(db, citizen, "message-read", "message", message.id, account_id=citizen.id)
         await db.flush()
     return message
 
 
-async def read_all(db: AsyncSession, account_id: UUID) -> None:
+async def read_all(db: AsyncSession, citizen: Citizen) -> None:
+    """As `read`."""
     now = datetime.now(UTC)
     await db.execute(
-        update(Message).where(Message.account_id == account_id, Message.read_at.is_(None)).values(read_at=now)
+        update(Message).where(Message.account_id == citizen.id, Message.read_at.is_(None)).values(read_at=now)
     )
+    if citizen.actor_id is not None:
+        audit.record(db, citizen, "messages-read", "account", citizen.id, account_id=citizen.id)
 
 
 async def delivered(db: AsyncSession, message_id: UUID, device_id: UUID, outcome: str, vendor_id: str) -> None:

@@ -123,6 +123,8 @@ class TicketEvent(Base):
     """A status, or `near`, `overdue`: what the clock says."""
     actor_kind: Mapped[str]
     officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
+    delegate_id: Mapped[UUID | None]
+    """The account of the person who did it in the citizen's name."""
     note: Mapped[str]
 
 

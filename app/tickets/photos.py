@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import idempotency
+from app.core import audit, idempotency
 from app.core.errors import AppError, NotFound, Text
 from app.core.house import House
 from app.core.idempotency import Answer, Claim, Replayed
@@ -90,6 +90,8 @@ async def receive(house: House, who: Citizen | Officer, claim: Claim, body: byte
         async with database.transaction() as db:
             await idempotency.take(db, claim)
             db.add(photo)
+            if isinstance(who, Citizen) and who.actor_id is not None:
+                audit.record(db, who, "photo-uploaded", "photo", photo.id, account_id=who.id)
             await idempotency.keep(db, claim, answer)
     except (Replayed, AppError):
         await asyncio.to_thread(remove, uploads, [photo.id])

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.consents import queries as consents
 from app.consents.rules import SURVEYS
-from app.core import outbox
+from app.core import audit, outbox
 from app.core.crypto import Crypto
 from app.core.errors import NotAllowed
 from app.core.ids import new_id
@@ -79,7 +79,9 @@ async def rate(db: AsyncSession, citizen: Citizen, ticket: Ticket, rating: NewRa
     ticket.status, ticket.rating, ticket.rating_comment = Status.RATED, rating.rating, rating.comment
     ticket.rated_at = datetime.now(UTC)
     ticket.version += 1
-    _append(db, ticket, Status.RATED, "citizen", rating.comment)
+    _append(db, ticket, Status.RATED, "citizen", rating.comment, delegate_id=citizen.actor_id)
+    if citizen.actor_id is not None:
+        audit.record(db, citizen, "ticket-rated", "ticket", ticket.id, account_id=citizen.id)
     return ticket
 
 
@@ -159,7 +161,13 @@ def _check(officer: Officer, act: str, ticket: Ticket) -> None:
 
 
 def _append(
-    db: AsyncSession, ticket: Ticket, what: str, actor_kind: str, note: str, officer_id: UUID | None = None
+    db: AsyncSession,
+    ticket: Ticket,
+    what: str,
+    actor_kind: str,
+    note: str,
+    officer_id: UUID | None = None,
+    delegate_id: UUID | None = None,
 ) -> None:
     db.add(
         TicketEvent(
@@ -169,6 +177,7 @@ def _append(
             what=what,
             actor_kind=actor_kind,
             officer_id=officer_id,
+            delegate_id=delegate_id,
             note=note,
         )
     )
