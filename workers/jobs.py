@@ -6,7 +6,7 @@ from app.accounts import queries as accounts
 from app.accounts import service as account_service
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
-from app.credentials import codes
+from app.credentials import codes, passkeys
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
@@ -90,10 +90,11 @@ async def watch_deadline(context: Context, run: Run) -> None:
 
 
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
+    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
+        await passkeys.forget_old(db)
         await sign_ins.forget_old(db)
         await revocations.forget_old(db)
         await limits.forget_old(db)

@@ -12,7 +12,18 @@ from app.core.jobs import Lane, declare
 TELL_JOB = declare("tell-security", Lane.NORMAL)
 """Tells a resident what happened to their account; the notifications stand above."""
 
-TOLD = frozenset({"refresh-reused", "eid-linked", "state-changed", "merged", "signed-out-everywhere"})
+TOLD = frozenset(
+    {
+        "refresh-reused",
+        "eid-linked",
+        "state-changed",
+        "merged",
+        "signed-out-everywhere",
+        "passkey-added",
+        "passkey-removed",
+        "passkey-disabled",
+    }
+)
 """Entries of the trail that the resident is told of, each with a template `security-…`."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"

@@ -1,5 +1,6 @@
 """Writes on one's own account: profile, devices, sessions; what is noted on the trail and told."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -133,6 +134,12 @@ async def sign_out_everywhere(db: AsyncSession, house: House, citizen: Citizen, 
     ended = await sessions.end_all(db, house.revocations, citizen.id, keep=keep)
     await db.execute(delete(Device).where(Device.session_id.in_(ended)))
     note(db, citizen, "signed-out-everywhere", "account", citizen.id, account_id=citizen.id, ended=len(ended))
+
+
+async def end_sessions(db: AsyncSession, house: House, session_ids: Sequence[UUID]) -> None:
+    """End these; their phones ring no more."""
+    await sessions.end(db, house.revocations, session_ids)
+    await db.execute(delete(Device).where(Device.session_id.in_(session_ids)))
 
 
 async def forget_old_devices(db: AsyncSession) -> None:
