@@ -65,7 +65,11 @@ async def age_challenges(house: House, resident: Resident | None = None) -> None
 
 
 async def reset(house: House, resident: Resident) -> None:
-    account_id = (await resident.get("/v1/citizen/me"))["id"]
+    """Bring the account of somebody who is signed in into reset-required."""
+    await bring(house, (await resident.get("/v1/citizen/me"))["id"], State.RESET_REQUIRED)
+
+
+async def bring(house: House, account_id: str, state: State) -> None:
     async with house.database.transaction() as db:
         account = await db.get_one(Account, account_id, with_for_update=True)
-        await states.change(db, house.revocations, account, State.RESET_REQUIRED, Nobody(), "lost phone")
+        await states.change(db, house.revocations, account, state, Nobody(), "lost phone")

@@ -1,13 +1,16 @@
 """Signing in by passkey, and what is no longer let in."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 
+from app.accounts.rules import State
 from app.core.house import House
 from app.credentials import rules
+from sandbox.phone import eventually
 from tests.credentials.authenticator import BE, BS, UP, UV, Authenticator
 from tests.credentials.passkeys import (
     ADD,
@@ -16,6 +19,7 @@ from tests.credentials.passkeys import (
     SIGN_IN,
     add,
     age_challenges,
+    bring,
     refused_sign_in,
     reset,
     sign_in,
@@ -153,18 +157,37 @@ async def test_who_does_not_hold_the_key_cannot_disable_it(make: Make, key: Auth
     await sign_in(make.resident(), key, count=6)
 
 
-async def test_an_account_to_be_secured_anew_lets_no_passkey_in_and_they_stay_void(
-    make: Make, key: Authenticator, house: House
+async def test_an_account_to_be_secured_anew_lets_no_passkey_in_and_the_old_ones_stay_void(
+    make: Make, key: Authenticator, house: House, new_phone: Callable[[], str], worker: None
 ) -> None:
-    owner, visitor = await make.citizen(), make.resident()
+    owner, phone, newer = make.resident(), new_phone(), Authenticator(key.origin)
+    await owner.sign_in_by_phone(phone)
     await add(owner, key)
     await reset(house, owner)
-    assert (await refused_sign_in(visitor, key))["code"] == "passkey-disabled"
-    await house.database.hot.execute(
-        "UPDATE account SET state = 'active' WHERE id = (SELECT subject_id FROM session WHERE id = $1)",
-        owner.session_id,
-    )
-    assert (await refused_sign_in(visitor, key))["code"] == "passkey-disabled"
+    assert (await refused_sign_in(make.resident(), key))["code"] == "passkey-disabled"
+    await owner.post("/v1/public/phone-codes", {"phone": phone}, status=202)
+    second = (await eventually(owner.outside, "/sms/messages", {"to": phone}, least=2))[0]["text"][:6]
+    owner.keep(await owner.post("/v1/public/sessions", {"phone": phone, "code": second}))
+    assert (await owner.get("/v1/citizen/me"))["state"] == "active"
+    assert (await refused_sign_in(make.resident(), key))["code"] == "passkey-disabled"
+    assert [one["usable"] for one in await owner.get(ADD)] == [False]
+    assert (await owner.post("/v1/citizen/passkey-proof-begins", {}, status=409))["code"] == "no-passkey"
+    await add(owner, newer)
+    await sign_in(make.resident(), newer)
+
+
+async def test_a_suspended_account_lets_no_passkey_in_until_it_is_active_again(
+    make: Make, key: Authenticator, house: House
+) -> None:
+    owner = await make.citizen()
+    await add(owner, key)
+    account_id = (await owner.get("/v1/citizen/me"))["id"]
+    for state, status in ((State.SUSPENDED, 403), (State.ACTIVE, 201)):
+        await bring(house, account_id, state)
+        options = await owner.api.post(BEGIN)
+        answer = await owner.api.post(SIGN_IN, json={"credential": key.get(options.json())})
+        assert answer.status_code == status
+        assert status == 201 or answer.json()["code"] == "account-shut"
 
 
 async def test_one_address_begins_so_many_sign_ins(make: Make, house: House, app: Any) -> None:
