@@ -197,6 +197,14 @@ async def test_a_malformed_credential_is_refused_at_both_ends(
         assert (await citizen.post(path, {"credential": bent} | more, status=status))["code"] == code
 
 
+async def test_a_session_that_has_just_ended_adds_nothing(make: Make, key: Authenticator, house: House) -> None:
+    """Its tokens may pass the door for a moment yet."""
+    citizen = await make.citizen()
+    body = {"name": "x", "credential": key.create(await citizen.post(REGISTER))}
+    await house.database.hot.execute("UPDATE session SET ended_at = now() WHERE id = $1", citizen.session_id)
+    assert (await citizen.post(ADD, body, status=401))["code"] == "sign-in-needed"
+
+
 @pytest.mark.parametrize("data", ["AAAA", "oWNmbXRkbm9uZQ", "g" * 400])
 async def test_an_attestation_that_is_none_is_refused(make: Make, key: Authenticator, data: str) -> None:
     citizen = await make.citizen()
