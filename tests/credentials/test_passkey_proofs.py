@@ -148,6 +148,14 @@ async def test_a_challenge_of_a_proof_is_this_sessions_alone_and_works_once(
     assert problem["code"] == "passkey-challenge-unknown"
 
 
+async def test_a_challenge_to_register_proves_nothing_in_the_same_session(make: Make, key: Authenticator) -> None:
+    citizen = await make.citizen()
+    await add(citizen, key)
+    proof, registration = await citizen.post(BEGIN, {}), await citizen.post(REGISTER)
+    body = {"credential": key.get(proof | {"challenge": registration["challenge"]})}
+    assert (await citizen.post(PROVE, body, status=422))["code"] == "passkey-challenge-unknown"
+
+
 async def test_a_counter_that_goes_back_in_a_proof_ends_the_session_it_had_raised(
     make: Make, key: Authenticator
 ) -> None:
