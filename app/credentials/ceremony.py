@@ -10,7 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_authenticator_data, parse_client_data_json
+from webauthn.helpers import (
+    base64url_to_bytes,
+    bytes_to_base64url,
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+    parse_authenticator_data,
+    parse_client_data_json,
+)
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import CollectedClientData, CredentialDeviceType
 from webauthn.registration.verify_registration_response import VerifiedRegistration
@@ -43,6 +50,8 @@ ALGORITHMS = [
 ]
 DECOY = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 """Nobody's key: a passkey we do not know is checked against it, so that the refusal takes as long as that of one we know."""
+PUBLIC_KEY_MAX = 2048
+"""Bytes; an RSA key of 8192 bits needs half of that."""
 TIMEOUT_MS = int(CHALLENGE_TTL.total_seconds() * 1000)
 
 
@@ -116,11 +125,12 @@ def registered(settings: Passkeys, answer: Answer, credential: Registration) -> 
             require_user_verification=False,
             supported_pub_key_algs=ALGORITHMS,
         )
+        decoded_public_key_to_cryptography(decode_credential_public_key(verified.credential_public_key))
     except Exception as wrong:  # beside its own errors the library lets KeyError, TypeError and more through
         raise PasskeyRefused from wrong
     if not verified.user_verified:
         raise UserNotVerified
-    if verified.credential_id != answer.credential_id or len(verified.credential_id) > 1023:
+    if verified.credential_id != answer.credential_id or len(verified.credential_public_key) > PUBLIC_KEY_MAX:
         raise PasskeyRefused
     return verified
 

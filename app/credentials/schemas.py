@@ -112,7 +112,7 @@ class Foreign(In, forbid_unknown_fields=False):
 
 class Attested(Foreign):
     client_data: ClientData = field(name="clientDataJSON")
-    attestation: Annotated[str, Meta(pattern=Bytes, min_length=1, max_length=65536)] = field(name="attestationObject")
+    attestation: Annotated[str, Meta(pattern=Bytes, min_length=1, max_length=32768)] = field(name="attestationObject")
     transports: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=20)] = field(default_factory=list)
 
 

@@ -42,7 +42,7 @@ class Authenticator:
     held: list[Held] = field(default_factory=list)
 
     def create(self, options: dict[str, Any], **wrong: Any) -> dict[str, Any]:
-        """`RegistrationResponseJSON`. Wrong may be `origin`, `rp_id`, `flags`, `id`, `type`, `challenge`, `cross_origin`."""
+        """`RegistrationResponseJSON`. Wrong may be `origin`, `rp_id`, `flags`, `id`, `type`, `challenge`, `cross_origin`, `cose`."""
         assert options["authenticatorSelection"]["userVerification"] == "required"
         assert {"type": "public-key", "alg": -7} in options["pubKeyCredParams"]
         made = Held(
@@ -50,7 +50,13 @@ class Authenticator:
         )
         self.held.append(made)
         point = made.key.public_key().public_numbers()
-        cose = {1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")}
+        cose = wrong.get("cose") or {
+            1: 2,
+            3: -7,
+            -1: 1,
+            -2: point.x.to_bytes(32, "big"),
+            -3: point.y.to_bytes(32, "big"),
+        }
         data = self._data(options["rp"]["id"], wrong, AT) + made.count.to_bytes(4, "big")
         data += bytes(16) + len(made.id).to_bytes(2, "big") + made.id + cbor2.dumps(cose)
         client = self._client("webauthn.create", options["challenge"], wrong)

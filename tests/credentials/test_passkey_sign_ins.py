@@ -71,6 +71,23 @@ async def test_a_wrong_answer_signs_nobody_in(make: Make, key: Authenticator, wr
     await sign_in(make.resident(), key)
 
 
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("authenticatorData", "passkey-malformed"),
+        ("userHandle", "passkey-malformed"),
+        ("signature", "passkey-refused"),
+    ],
+)
+async def test_an_answer_with_a_part_that_is_none_is_refused(
+    make: Make, key: Authenticator, field: str, code: str
+) -> None:
+    await add(await make.citizen(), key)
+    credential = key.get(await make.resident().post(BEGIN))
+    credential["response"][field] = "AAAAA"
+    assert (await make.resident().post(SIGN_IN, {"credential": credential}, status=422))["code"] == code
+
+
 async def test_an_unknown_passkey_and_a_wrong_signature_read_the_same(make: Make, key: Authenticator) -> None:
     stranger = Authenticator(key.origin)
     await add(await make.citizen(), key)
