@@ -42,7 +42,7 @@ class Authenticator:
     held: list[Held] = field(default_factory=list)
 
     def create(self, options: dict[str, Any], **wrong: Any) -> dict[str, Any]:
-        """`RegistrationResponseJSON`. Wrong may be `origin`, `rp_id`, `flags`, `id`, `type`, `challenge`, `cross_origin`, `cose`."""
+        """`RegistrationResponseJSON`. Wrong may be `origin`, `rp_id`, `flags`, `id`, `type`, `challenge`, `cross_origin`, `cose`, `named`."""
         assert options["authenticatorSelection"]["userVerification"] == "required"
         assert {"type": "public-key", "alg": -7} in options["pubKeyCredParams"]
         made = Held(
@@ -62,7 +62,7 @@ class Authenticator:
         client = self._client("webauthn.create", options["challenge"], wrong)
         attestation = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
         return _credential(
-            made.id,
+            wrong.get("named", made.id),
             clientDataJSON=encode(client),
             attestationObject=encode(attestation),
             transports=["internal", "hybrid", "carrier-pigeon"],

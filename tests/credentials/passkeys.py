@@ -48,8 +48,8 @@ async def trail(house: House, resident: Resident) -> list[str]:
 
 
 async def told(resident: Resident, title: str) -> bool:
-    """Whether the inbox has it, as soon as it does."""
-    async for _ in moments(10):
+    """Whether the inbox has it, as soon as it does; the worker may have much to do before."""
+    async for _ in moments(30):
         if any(title in one["title"] for one in (await resident.get("/v1/citizen/messages"))["items"]):
             return True
     return False

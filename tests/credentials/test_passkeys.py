@@ -86,6 +86,7 @@ async def test_adding_needs_a_proof_of_the_last_ten_minutes(make: Make, key: Aut
         ({"cose": {1: 3, 3: -257, -1: b"\xff" * 3000, -2: b"\x01\x00\x01"}}, "passkey-refused"),
         ({"cose": {1: 2, 3: -36, -1: 3, -2: b"\x01" * 66, -3: b"\x01" * 66}}, "passkey-refused"),
         ({"cose": {1: 2}}, "passkey-refused"),
+        ({"named": b"another passkey"}, "passkey-refused"),
     ],
     ids=str,
 )
