@@ -8,7 +8,7 @@ from app.accounts.rules import template_of
 from app.consents import queries as consents
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
-from app.credentials import codes
+from app.credentials import codes, passkeys
 from app.data_requests import service as data_requests
 from app.data_requests.rules import Stage
 from app.delegations import clock as delegations
@@ -158,9 +158,11 @@ async def watch_data_request(context: Context, run: Run) -> None:
 async def sweep_old(context: Context, run: Run) -> None:
     """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, signals, workers, unused
     photos, exports."""
+    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
+        await passkeys.forget_old(db)
         await sign_ins.forget_old(db)
         await revocations.forget_old(db)
         await limits.forget_old(db)

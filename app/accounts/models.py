@@ -39,6 +39,8 @@ class Account(Base):
     state_reason: Mapped[str] = mapped_column(server_default="")
     state_at: Mapped[datetime | None]
     """Since when it is in this state, if that ever changed."""
+    reset_at: Mapped[datetime | None]
+    """When it last came into reset-required; passkeys registered before are void for good."""
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     """Another account of the same person, which has taken over everything."""
     eid_refresh_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -14,7 +14,19 @@ from app.core.jobs import Lane, declare
 TELL_JOB = declare("tell-security", Lane.NORMAL)
 """Tells a resident what happened to their account; the notifications stand above."""
 
-TOLD = frozenset({"refresh-reused", "eid-linked", "eid-unlinked", "state-changed", "merged", "signed-out-everywhere"})
+TOLD = frozenset(
+    {
+        "refresh-reused",
+        "eid-linked",
+        "eid-unlinked",
+        "state-changed",
+        "merged",
+        "signed-out-everywhere",
+        "passkey-added",
+        "passkey-removed",
+        "passkey-disabled",
+    }
+)
 """Entries of the trail that the resident is told of; `template_of` says in which words."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"

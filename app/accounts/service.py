@@ -155,6 +155,12 @@ async def forget_devices(db: AsyncSession, session_ids: Sequence[UUID]) -> None:
     await db.execute(delete(Device).where(Device.session_id.in_(session_ids)))
 
 
+async def end_sessions(db: AsyncSession, house: House, session_ids: Sequence[UUID]) -> None:
+    """End these; their phones ring no more."""
+    await sessions.end(db, house.revocations, session_ids)
+    await forget_devices(db, session_ids)
+
+
 async def forget_old_devices(db: AsyncSession) -> None:
     """Phones of sessions that are long over."""
     old = select(Session.id).where(sessions.over(datetime.now(UTC)))

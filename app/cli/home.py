@@ -154,5 +154,7 @@ def city_environment(home: Home, ports: dict[str, int], database_url: str, redis
         "FCM__CREDENTIALS_FILE": str(outside / "service-account.json"),
         "FCM__BASE_URL": f"https://127.0.0.1:{ports['fcm']}",
         "FCM__CA_FILE": str(outside / "ca.pem"),
+        "PASSKEYS__RP_ID": "localhost",
+        "PASSKEYS__ORIGINS": json.dumps([f"http://localhost:{ports[one]}" for one in ("api", "sandbox")]),
         "UPLOADS__FOLDER": str(home.folder.resolve() / "uploads"),
     }

@@ -1,6 +1,7 @@
 """Every knob of the house, read once from the environment (`DATABASE__POOL_SIZE=7`) and passed in."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,6 +105,16 @@ class Fcm(Struct, frozen=True):
     timeout_s: float = 10.0
 
 
+class Passkeys(Struct, frozen=True):
+    """Who we are to an authenticator (WebAuthn L3)."""
+
+    rp_id: str
+    """The domain that passkeys are bound to. Changing it makes all of them useless."""
+    origins: list[str]
+    """Where they may be used: `https://…` of the web and of iOS, `android:apk-key-hash:…` of the Android app."""
+    rp_name: str = "Khuê"
+
+
 class Http(Struct, frozen=True):
     timeout_s: float = 5.0
     retries_max: int = 2
@@ -118,6 +129,8 @@ class Limits(Struct, frozen=True):
     """Tokens a caller may spend at once; also what nobody's address gets."""
     codes_per_address: int = 30
     """Phone codes one network address may ask for in ten minutes; residents behind one router share it."""
+    passkeys_per_address: int = 300
+    """Sign-ins by passkey one network address may begin in ten minutes."""
     local_share: int = 20
     """Tokens one process takes from Redis at once, so that not every request asks it."""
 
@@ -165,6 +178,7 @@ class Settings(Struct, frozen=True):
     population: Registry
     business: Registry
     fcm: Fcm
+    passkeys: Passkeys
     tokens: Tokens = field(default_factory=Tokens)
     database: Database = field(default_factory=Database)
     server: Server = field(default_factory=Server)
@@ -177,6 +191,9 @@ class Settings(Struct, frozen=True):
     workers: Workers = field(default_factory=Workers)
     timezone: str = "Asia/Ho_Chi_Minh"
 
+
+ORIGIN = re.compile(r"https://[^/?#@\s]+|http://localhost(:\d+)?|android:apk-key-hash:[A-Za-z0-9_-]{43}")
+"""As clients write them (RFC 6454 §6.2; Android: SHA-256 of the signing certificate, base64url)."""
 
 ADDRESSES = {"DATABASE_URL": ("postgresql://", "postgres://"), "REDIS_URL": ("redis://", "rediss://", "unix://")}
 
@@ -216,6 +233,10 @@ def _unusable(settings: Settings) -> list[str]:
     for name, provider in (("EID", settings.eid), ("STAFF", settings.staff)):
         if not 0 <= provider.clock_skew_s <= SKEW_MAX_S:
             faults.append(f"{name}__CLOCK_SKEW_S does not fit: it is from 0 to {SKEW_MAX_S}.")
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", settings.passkeys.rp_id):
+        faults.append("PASSKEYS__RP_ID does not fit: it is a domain alone, e.g. khue.example.")
+    if not settings.passkeys.origins or not all(map(ORIGIN.fullmatch, settings.passkeys.origins)):
+        faults.append("PASSKEYS__ORIGINS does not fit: each is https://… without a path, or android:apk-key-hash:….")
     if not _is_zone(settings.timezone):
         faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
     return faults

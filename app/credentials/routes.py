@@ -1,27 +1,38 @@
 """Signing in over HTTP, and proving anew who one is."""
 
 from typing import Any
+from uuid import UUID
 
-from litestar import Request, delete, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
-from app.core import guards
+from app.core import guards, wire
 from app.core.door import Db
 from app.core.guards import TheCitizen, proves
 from app.core.house import House
+from app.core.idempotency import Once
 from app.core.oidc import OidcClient
 from app.core.sessions import AccessOut, TokensOut
-from app.credentials import codes, identities, proofs
+from app.credentials import codes, identities, passkeys, proofs
+from app.credentials.rules import FRESH_S
 from app.credentials.schemas import (
     AskCode,
     BeginEid,
+    BeginPasskeyProof,
     BeginProof,
     BegunOut,
     CodeSentOut,
+    CreationOptionsOut,
+    NewPasskey,
     NewSession,
+    PasskeyNamed,
+    PasskeyOut,
+    PasskeyProof,
+    PasskeySignIn,
     PhoneProof,
     ProofReturned,
+    RequestOptionsOut,
     Returned,
 )
 
@@ -111,7 +122,78 @@ async def prove_by_phone(data: JSONBody[PhoneProof], me: TheCitizen, house: TheH
     return await proofs.prove_by_code(house, me, data.code)
 
 
-public = [ask_phone_code, open_session, begin_eid_sign_in, open_eid_session]
+CHALLENGE = "remembers a challenge that only its own answer can use"
+
+
+@post("/passkey-sign-ins", opt={"once_exempt": CHALLENGE})
+async def begin_passkey_sign_in(request: Request[Any, Any, Any], house: TheHouse) -> RequestOptionsOut:
+    """Begin a sign-in by passkey: options for `navigator.credentials.get`, naming no account."""
+    return await passkeys.begin_sign_in(house, guards.address_of(request))
+
+
+@post("/passkey-sessions", opt={"once_exempt": "a challenge works once"})
+async def open_passkey_session(data: JSONBody[PasskeySignIn], house: TheHouse) -> TokensOut:
+    """Finish a sign-in by passkey. The session has the level that the passkey was registered at."""
+    return await passkeys.sign_in(house, data)
+
+
+@post("/passkey-registrations", guards=[guards.proves(0, FRESH_S)], opt={"once_exempt": CHALLENGE})
+async def begin_passkey_registration(me: TheCitizen, db: Db, house: TheHouse) -> CreationOptionsOut:
+    """Begin to add a passkey: options for `navigator.credentials.create`. It needs a proof of the last ten minutes."""
+    return await passkeys.begin_registration(db, house, me)
+
+
+@post("/passkeys", guards=[guards.proves(0, FRESH_S)])
+async def add_passkey(
+    data: JSONBody[NewPasskey], me: TheCitizen, db: Db, house: TheHouse, once: Once
+) -> Response[PasskeyOut]:
+    """Add the passkey that was made. It will prove the level of this session, never more."""
+    added = await passkeys.add(db, house, me, data)
+    return wire.created(added, f"/v1/citizen/passkeys/{added.id}")
+
+
+@get("/passkeys")
+async def list_passkeys(me: TheCitizen, db: Db) -> list[PasskeyOut]:
+    """My passkeys, the oldest first."""
+    return await passkeys.listed(db, me)
+
+
+@patch("/passkeys/{passkey_id:uuid}")
+async def rename_passkey(
+    passkey_id: FromPath[UUID], data: JSONBody[PasskeyNamed], me: TheCitizen, db: Db
+) -> PasskeyOut:
+    """Give a passkey of mine another name."""
+    return await passkeys.rename(db, me, passkey_id, data.name)
+
+
+@delete("/passkeys/{passkey_id:uuid}", opt={"while_closing": True})
+async def remove_passkey(passkey_id: FromPath[UUID], me: TheCitizen, db: Db, house: TheHouse) -> None:
+    """Remove a passkey of mine. The sessions it opened or raised end at once, but for this one."""
+    await passkeys.remove(db, house, me, passkey_id)
+
+
+@post("/passkey-proof-begins", opt={"once_exempt": CHALLENGE, "while_closing": True})
+async def begin_passkey_proof(
+    data: JSONBody[BeginPasskeyProof], me: TheCitizen, db: Db, house: TheHouse
+) -> RequestOptionsOut:
+    """Begin to prove again who I am: options for `navigator.credentials.get`, naming those of my passkeys that would do."""
+    return await passkeys.begin_proof(db, house, me, data)
+
+
+@post("/passkey-proofs", opt={"once_exempt": "a challenge works once", "while_closing": True})
+async def prove_by_passkey(data: JSONBody[PasskeyProof], me: TheCitizen, house: TheHouse) -> AccessOut:
+    """Finish to prove again who I am: an access token that says when, and at which level (RFC 9470)."""
+    return await passkeys.prove(house, me, data.credential)
+
+
+public = [
+    ask_phone_code,
+    open_session,
+    begin_eid_sign_in,
+    open_eid_session,
+    begin_passkey_sign_in,
+    open_passkey_session,
+]
 citizen = [
     begin_eid_link,
     link_eid,
@@ -120,4 +202,11 @@ citizen = [
     prove_by_eid,
     ask_proof_code,
     prove_by_phone,
+    begin_passkey_registration,
+    add_passkey,
+    list_passkeys,
+    rename_passkey,
+    remove_passkey,
+    begin_passkey_proof,
+    prove_by_passkey,
 ]

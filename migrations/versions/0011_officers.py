@@ -7,8 +7,8 @@ auditor saw by `ticket.see-all` is `ticket.see` in the whole city now.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 INDEXES = {
     "audit_entry_officer_idx": "audit_entry (actor_id, id) WHERE actor_kind = 'officer'",
