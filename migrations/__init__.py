@@ -15,5 +15,6 @@ TABLES = (
     "app.departments.models",
     "app.notifications.models",
     "app.tickets.models",
+    "app.trail.models",
 )
 """The modules that declare tables."""

@@ -18,6 +18,7 @@ from app.departments import models as departments
 from app.departments.directory import plain
 from app.notifications.models import Template
 from app.tickets import models as tickets
+from app.trail.models import TrailWord
 
 FOLDER = Path(__file__).parent / "reference"
 YEARS = range(2025, 2029)
@@ -90,6 +91,7 @@ SOURCES = [
     Source("deadline_rules", tickets.DeadlineRule, lambda row: row | {"amount": int(row["amount"])}, editable=True),
     Source("reject_reasons", tickets.RejectReason),
     Source("templates", Template, editable=True),
+    Source("trail_words", TrailWord, editable=True),
 ]
 
 

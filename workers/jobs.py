@@ -1,6 +1,7 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
@@ -12,6 +13,7 @@ from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
 from app.tickets import photos
 from app.tickets import service as tickets
+from app.trail import sealing
 from workers.context import Context, Run
 from workers.fcm import Note
 from workers.outcomes import Later
@@ -87,6 +89,17 @@ async def watch_deadline(context: Context, run: Run) -> None:
     """The clock's word on a ticket."""
     async with context.database.transaction() as db:
         await tickets.watch(db, run.uuid("ticket_id"), run.args["stage"])
+
+
+async def seal_trail(context: Context, run: Run) -> None:
+    """Every day of the trail that is over, the oldest first."""
+    del run
+    issuer = context.settings.tokens.issuer
+    try:
+        while await sealing.seal_next(context.database, context.crypto, issuer, datetime.now(UTC)):
+            pass
+    except sealing.NotSettled as wrong:
+        raise Later(str(wrong)) from wrong
 
 
 async def sweep_old(context: Context, run: Run) -> None:

@@ -11,6 +11,7 @@ from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
 from app.notifications.rules import PUSH_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB
+from app.trail.rules import SEAL_JOB
 from workers import jobs
 from workers.context import Context, Run
 
@@ -21,6 +22,7 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
     SWEEP_JOB.name: jobs.sweep_old,
+    SEAL_JOB.name: jobs.seal_trail,
 }
 
 
@@ -37,4 +39,4 @@ class Scheduled(Struct, frozen=True):
         return uuid5(NAMESPACE_URL, f"khue:{self.job.name}:{at.isoformat()}"), at
 
 
-SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1))]
+SCHEDULE = [Scheduled(SWEEP_JOB, timedelta(hours=1)), Scheduled(SEAL_JOB, timedelta(minutes=20))]

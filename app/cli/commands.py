@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli import doctor as doctors
 from app.cli import setup
+from app.cli.audit import audit
 from app.cli.home import ROOT, Home
 from app.cli.process import CannotStart, looks
 from app.cli.up import City, stop_leftovers
@@ -217,6 +218,9 @@ def doors() -> None:
                 table.add_row(door.audience, methods, door.path + path, handler.handler_name)
     console.print(table)
     console.print(f"Jobs: {', '.join(sorted(all_jobs()))}")
+
+
+main.add_command(audit)
 
 
 @main.command()

@@ -15,6 +15,7 @@ from app.credentials import routes as credentials
 from app.departments import routes as departments
 from app.notifications import routes as notifications
 from app.tickets import routes as tickets
+from app.trail import routes as trail
 
 
 class Door(Struct, frozen=True):
@@ -32,14 +33,14 @@ DOORS = [
         "public",
         "/v1/public",
         guards.anyone,
-        [*accounts.public, *credentials.public, *departments.public, *tickets.public],
+        [*accounts.public, *credentials.public, *departments.public, *tickets.public, *trail.public],
         "Khuê: open to everybody",
     ),
     Door(
         "citizen",
         "/v1/citizen",
         guards.door("citizen"),
-        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen],
+        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen, *trail.citizen],
         "Khuê: for residents",
     ),
     Door(

@@ -25,7 +25,7 @@ CODE = [
     for path in (ROOT / folder).rglob("*.py")
 ]
 TEXTS = [*CODE, *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "Makefile"]
-SLICES = ("accounts", "departments", "notifications", "tickets")
+SLICES = ("accounts", "departments", "notifications", "tickets", "trail")
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
