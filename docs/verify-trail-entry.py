@@ -118,7 +118,9 @@ def check(proof, keys, kept_root):
     leaf = hashlib.sha256(b"\x00" + bytes.fromhex(proof["salt"]) + proof["entry"].encode()).digest()
     reached = climb(index, size, leaf, [bytes.fromhex(one) for one in proof["path"]])
     if reached is None or reached.hex() != record["root"]:
-        raise Refused("The entry is not in the trail: the entry, its place or the path is another than what was sealed.")
+        raise Refused(
+            "The entry is not in the trail: the entry, its place or the path is another than what was sealed."
+        )
     return json.loads(proof["entry"]), record
 
 

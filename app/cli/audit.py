@@ -67,22 +67,22 @@ def verify_trail(since: datetime | None, until: datetime | None, pinned: Path | 
         Finding(day, None, "it was kept by somebody, and is missing.") for day in sorted(kept) if _in(day, first, last)
     ]
     for one in found[:SHOWN_MAX]:
-        console.print(_said(one))
+        console.print(_said(one), soft_wrap=True)
     if len(found) > SHOWN_MAX:
         console.print(f"… and {len(found) - SHOWN_MAX} more.")
     if found:
         console.print(f"The trail is NOT whole: {len(found)} found in {len(walked)} days with {entries:,} entries.")
         sys.exit(1)
-    _say_well(walked, entries)
+    _say_well(walked, entries, last)
 
 
-def _say_well(walked: list[date], entries: int) -> None:
+def _say_well(walked: list[date], entries: int, last: date | None) -> None:
     if not walked:
         console.print("No day is sealed here.")
         return
-    waiting = rules.days_due(walked[-1], datetime.now(UTC))
     console.print(f"The trail is whole from {walked[0]} to {walked[-1]}: {len(walked)} days, {entries:,} entries.")
-    if waiting:
+    waiting = rules.days_due(walked[-1], datetime.now(UTC))
+    if waiting and not last:
         console.print(f"Not sealed yet: {waiting} days after it.")
 
 

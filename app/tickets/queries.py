@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, false, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import pages
+from app.core import audit, pages
 from app.core.batch import Batch
 from app.core.db import Database, Row
 from app.core.errors import AppError, Text
@@ -29,7 +29,16 @@ SELECT t.*, {PHOTOS_SQL}
 FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, citizen_id) JOIN ticket t USING (id, citizen_id)
 """
 
-SEEN_SQL = f"SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}"
+SEEN_SQL = f"""
+WITH seen AS (SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="seen",
+        number=2,
+        more="jsonb_build_object('account_id', seen.citizen_id, 'facts', jsonb_build_object('code', seen.code))",
+    )
+})
+SELECT * FROM seen
+"""
 
 DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -114,6 +123,12 @@ async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Pho
     return found
 
 
+async def sender_of(db: AsyncSession, photo_id: UUID) -> UUID | None:
+    """Whose ticket a picture was filed with; None for the proof of an officer."""
+    filed = select(Ticket.citizen_id).join(TicketPhoto, TicketPhoto.ticket_id == Ticket.id)
+    return await db.scalar(filed.where(TicketPhoto.photo_id == photo_id, TicketPhoto.role == "filed"))
+
+
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
     """Raises PhotoUnusable unless each is the owner's and still free; the unique index settles a race."""
     free = await database.hot.fetchval(
@@ -160,9 +175,10 @@ class Reading:
         return self._show(await self._batch((ticket_id, citizen.id)))
 
     async def seen(self, officer: Officer, ticket_id: UUID) -> TicketOut:
-        """A ticket that the officer may see. Raises NoSuchTicket."""
-        visible, values = visible_sql(officer, 2)
-        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, *values)
+        """A ticket that the officer may see; its sender can see that it was opened. Raises NoSuchTicket."""
+        visible, values = visible_sql(officer, 3)
+        entry = audit.said(audit.entry_of(officer, "ticket.opened", "ticket", ticket_id))
+        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, entry, *values)
         if row is None:
             raise NoSuchTicket
         return self._show(row)

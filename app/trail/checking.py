@@ -57,10 +57,8 @@ async def verify(
         if (since and day < since) or (until and day > until):
             continue
         row = await db.get_one(TrailDay, day, options=[undefer(TrailDay.blocks)])
-        for finding in _linked(row, before):
-            yield finding
         record, wrong = _signed(row, keys)
-        for finding in wrong:
+        for finding in [*wrong, *_linked(row, before)]:
             yield finding
         if record is not None:
             sealed = Sealed(row, record, is_first=day == chain[0])
@@ -81,11 +79,19 @@ def _linked(row: TrailDay, before: TrailDay | None) -> list[Finding]:
     if row.day - before.day > timedelta(days=1):
         missing = before.day + timedelta(days=1)
         return [Finding(missing, None, f"it is missing from the chain, which goes on at {row.day}.")]
-    if row.previous != rules.link_of(sealing.payload_of(before.jws)):
+    if row.previous != _link_of(before):
         return [
             Finding(row.day, None, f"it does not follow {before.day}: one of the two records is another than it was.")
         ]
     return []
+
+
+def _link_of(row: TrailDay) -> bytes:
+    """Empty for what is no record at all."""
+    try:
+        return rules.link_of(sealing.payload_of(row.jws))
+    except (JoseError, ValueError):
+        return b""
 
 
 def _signed(row: TrailDay, keys: dict[str, ECKey]) -> tuple[Record | None, list[Finding]]:

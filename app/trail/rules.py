@@ -110,7 +110,9 @@ def text_of(entry: Any, salt: bytes) -> str:
     """An entry, or a row with its columns, in form 1: JSON with sorted keys, without spaces, not escaped beyond need (RFC 8785 for what entries hold)."""
     shown = {name: getattr(entry, name) for name in SHOWN} | {
         "at": moment(entry.at),
-        "withheld": hashlib.sha256(salt[SALT // 2 :] + _json({name: getattr(entry, name) for name in WITHHELD})).hexdigest(),
+        "withheld": hashlib.sha256(
+            salt[SALT // 2 :] + _json({name: getattr(entry, name) for name in WITHHELD})
+        ).hexdigest(),
     }
     return _json(shown).decode()
 
