@@ -79,8 +79,12 @@ async def _open(
         hooks = {"response": [contract.check]}
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://khue", event_hooks=hooks) as api:
-            noon = datetime.combine(datetime.now(UTC).date() - timedelta(days=60), time(12), UTC)
-            yield Town(house, Make(house, api, outside), noon)
+            yield Town(house, Make(house, api, outside), long_ago())
+
+
+def long_ago() -> datetime:
+    """A noon, so that days can pass."""
+    return datetime.combine(datetime.now(UTC).date() - timedelta(days=60), time(12), UTC)
 
 
 def script(folder: Path, proof: Any, keys: Any, *more: str) -> tuple[int, str]:
@@ -107,10 +111,18 @@ async def town(
         yield made
 
 
-@pytest.fixture
-async def victim(
+@pytest.fixture(scope="module")
+async def breakable(
     settings: Settings, addresses: tuple[str, str], process_name: str, outside: httpx2.AsyncClient
 ) -> AsyncGenerator[Town]:
-    """For one test that breaks it."""
     async with _open(settings, addresses, f"khue_{process_name}_broken", outside) as made:
         yield made
+
+
+@pytest.fixture
+async def victim(breakable: Town) -> Town:
+    """For one test that breaks it: nothing has happened yet, nothing is sealed."""
+    await breakable.tamper(
+        "TRUNCATE trail_day, trail_leaf, trail_pending, audit_entry", "DELETE FROM signing_key WHERE kid = 'evil'"
+    )
+    return Town(breakable.house, breakable.make, long_ago())
