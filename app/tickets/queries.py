@@ -12,6 +12,7 @@ from app.core import audit, pages
 from app.core.batch import Batch
 from app.core.db import Database, Row
 from app.core.errors import AppError, Text
+from app.core.ids import born, new_id
 from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
 from app.tickets import workflow
@@ -43,11 +44,25 @@ SELECT * FROM seen
 DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 INBOX_SQL = f"""
-SELECT t.*, {PHOTOS_SQL} FROM ticket t
-WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
-    AND (due_at, id) > ($1::timestamptz, $2::uuid)
-ORDER BY due_at, id LIMIT $3
+WITH page AS (
+    SELECT t.*, {PHOTOS_SQL}, row_number() OVER (ORDER BY due_at, id) AS place FROM ticket t
+    WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
+        AND (due_at, id) > ($1::timestamptz, $2::uuid)
+    ORDER BY due_at, id LIMIT $3
+), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="page JOIN unnest($5::uuid[]) WITH ORDINALITY AS made(entry_id, place) USING (place)",
+        number=4,
+        more="jsonb_build_object('id', made.entry_id, 'subject_id', page.id, 'account_id', page.citizen_id,"
+        " 'facts', jsonb_build_object('code', page.code))",
+    )
+} WHERE NOT EXISTS (
+        SELECT FROM audit_entry e WHERE e.account_id = page.citizen_id AND e.id > $6 AND e.action = said.action
+            AND e.actor_id = said.actor_id AND e.subject_id = said.subject_id
+    ))
+SELECT * FROM page ORDER BY place
 """
+"""Who is in the list can see that, once a day for each officer."""
 
 
 class NoSuchPhoto(AppError):
@@ -186,8 +201,14 @@ class Reading:
     async def inbox(self, officer: Officer, cursor: str | None, limit: int) -> Page[TicketOut]:
         """Open tickets of the officer's units, the one due first on top: one statement, one index. Raises BadCursor."""
         seen = pages.read(cursor, [datetime, UUID]) if cursor else [DAWN, UUID(int=0)]
-        visible, values = visible_sql(officer, 4)
-        rows = await self._database.hot.fetch(INBOX_SQL.format(visible=visible), *seen, limit + 1, *values)
+        visible, values = visible_sql(officer, 7)
+        noted = audit.said(audit.entry_of(officer, "ticket.listed", "ticket", ""))
+        ids, today = (
+            [new_id() for _ in range(limit)],
+            datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        )
+        statement = INBOX_SQL.format(visible=visible)
+        rows = await self._database.hot.fetch(statement, *seen, limit + 1, noted, ids, born(today), *values)
         return pages.page(rows, limit, lambda row: [row["due_at"], row["id"]], self._show)
 
     async def _read(self, asked: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:

@@ -101,6 +101,32 @@ async def test_what_officers_do_with_a_ticket_is_shown_to_its_sender(town: Town)
     assert {unit["code"] for one in shown for unit in one["units"]} == {"SO-XD"}
 
 
+async def test_a_ticket_in_an_officers_list_is_shown_once_a_day(town: Town) -> None:
+    citizen = await town.make.citizen()
+    officer, colleague = await town.make.officer("SO-XD"), await town.make.officer("SO-XD")
+    tickets = [await town.make.ticket(citizen) for _ in range(2)]
+    for _ in range(2):
+        listed = (await officer.get("/v1/officer/tickets?limit=100"))["items"]
+        assert {ticket["id"] for ticket in tickets} <= {one["id"] for one in listed}
+    shown = (await citizen.get(PATH))["items"]
+    assert sorted(one["subject"]["id"] for one in shown) == sorted(ticket["id"] for ticket in tickets)
+    assert {(one["action"], one["words"]) for one in shown} == {
+        ("ticket.listed", "Thấy phản ánh của bạn trong danh sách việc cần xử lý")
+    }
+    await colleague.get("/v1/officer/tickets?limit=100")
+    assert len((await citizen.get(PATH))["items"]) == 4
+
+
+async def test_what_was_not_on_the_page_leaves_no_entry(town: Town) -> None:
+    citizen, officer = await town.make.citizen(), await town.make.officer("SO-XD")
+    await town.make.ticket(await town.make.citizen())
+    await town.make.ticket(citizen)
+    page = await officer.get("/v1/officer/tickets?limit=1")
+    mine = (await citizen.get(PATH))["items"]
+    assert page["next"]
+    assert not mine
+
+
 async def test_what_an_officer_may_not_see_leaves_no_entry(town: Town) -> None:
     citizen, stranger = await town.make.citizen(), await town.make.officer("SO-YT")
     ticket = await town.make.ticket(citizen)

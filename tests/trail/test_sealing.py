@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
+from arq.connections import ArqRedis
 from joserfc import jws
 from joserfc.jwk import KeySet
+from prometheus_client import generate_latest
 
 from app.core import merkle, signing_keys
 from app.core.ids import new_id
@@ -16,7 +18,9 @@ from app.core.principals import Nobody
 from app.trail import rules, sealing
 from tests.trail.conftest import Town
 from workers.context import Run, open_context
+from workers.ledger import Ledger
 from workers.registry import WORKERS
+from workers.relay import Relay
 
 HOT = "SELECT day FROM trail_leaf WHERE entry_id = $1"
 
@@ -223,6 +227,14 @@ async def test_the_job_seals_all_that_is_over_and_twice_is_once(victim: Town) ->
     assert [row["day"] for row in await victim.house.database.hot.fetch("SELECT day FROM trail_day")] == [
         rules.last_over(datetime.now(UTC))
     ]
+
+
+async def test_a_worker_says_how_many_days_wait(victim: Town) -> None:
+    await victim.pass_day()
+    settings, database = victim.house.settings, victim.house.database
+    await Relay(settings, Ledger(database, new_id()), ArqRedis.from_url(settings.redis_url))._measure()
+    behind = rules.last_over(datetime.now(UTC)) - (victim.now.date() - timedelta(days=1))
+    assert f"khue_trail_days_unsealed {float(behind.days)}" in generate_latest().decode()
 
 
 def test_how_many_days_wait() -> None:
