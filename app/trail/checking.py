@@ -183,6 +183,9 @@ async def _outside(db: AsyncSession, chain: Sequence[date], since: date | None, 
     for row in await db.execute(loose.order_by(AuditEntry.id).limit(LISTED_MAX)):
         said = f"it says {rules.moment(row.at)}, and came in when that day was sealed already (or a clock was wrong)."
         found.append(Finding(row.at.date(), row.id, said if row.waits else "it is neither sealed nor waits to be."))
+    nothing = select(TrailPending.entry_id).where(~exists().where(AuditEntry.id == TrailPending.entry_id))
+    gone = await db.scalars(nothing.limit(LISTED_MAX))
+    found += [Finding(None, entry_id, "it was removed before it was sealed.") for entry_id in gone]
     if many > LISTED_MAX:
         found.append(Finding(None, None, f"{many - LISTED_MAX} more entries are in no day."))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from joserfc import jws
-from sqlalchemy import Row, delete, func, insert, literal, select, text
+from sqlalchemy import ARRAY, Row, Uuid, any_, cast, delete, func, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -104,19 +104,13 @@ async def _seal(db: AsyncSession, signer: SigningKey, issuer: str, day: date) ->
 async def _pending(db: AsyncSession, day: date) -> AsyncGenerator[Sequence[Row[Any]]]:
     """What is to be sealed with this day, in the order of ids, in chunks."""
     seen = UUID(int=0)
-    waiting = (
-        select(*AuditEntry.__table__.columns)
-        .join(TrailPending, TrailPending.entry_id == AuditEntry.id)
-        .where(AuditEntry.at < rules.end_of(day))
-        .order_by(TrailPending.entry_id)
-        .limit(CHUNK)
-    )
-    while True:
-        entries = (await db.execute(waiting.where(TrailPending.entry_id > seen))).all()
-        if not entries:
-            return
-        yield entries
-        seen = entries[-1].id
+    waiting = select(TrailPending.entry_id).order_by(TrailPending.entry_id).limit(CHUNK)
+    while ids := (await db.scalars(waiting.where(TrailPending.entry_id > seen))).all():
+        mine = select(*AuditEntry.__table__.columns).where(AuditEntry.id == any_(cast(ids, ARRAY(Uuid))))
+        entries = (await db.execute(mine.where(AuditEntry.at < rules.end_of(day)).order_by(AuditEntry.id))).all()
+        if entries:
+            yield entries
+        seen = ids[-1]
 
 
 def _leaves(day: date, position: int, entries: Sequence[Row[Any]]) -> list[dict[str, Any]]:

@@ -68,7 +68,8 @@ def upgrade() -> None:
         "CREATE TRIGGER trail_pend AFTER INSERT ON audit_entry REFERENCING NEW TABLE AS added "
         "FOR EACH STATEMENT EXECUTE FUNCTION trail_pend()"
     )
-    op.execute(  # not looked at for old rows: no key of the trail could be retired before
+    op.execute(  # a table of some ten rows
+        "-- squawk-ignore constraint-missing-not-valid\n"
         "ALTER TABLE signing_key ADD CONSTRAINT signing_key_kept_check "
-        "CHECK (purpose <> 'trail' OR verifies_until IS NULL) NOT VALID"
+        "CHECK (purpose <> 'trail' OR verifies_until IS NULL)"
     )

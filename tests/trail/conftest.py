@@ -26,8 +26,11 @@ from app.main.composition import create_app
 from app.main.house import open_house
 from app.trail import checking, sealing
 from app.trail.checking import Finding
+from sandbox.phone import Resident
 from tests import contract, servers
 from tests.make import Make
+
+PATH = "/v1/citizen/me/accesses"
 
 
 @dataclass
@@ -85,6 +88,34 @@ async def _open(
 def long_ago() -> datetime:
     """A noon, so that days can pass."""
     return datetime.combine(datetime.now(UTC).date() - timedelta(days=60), time(12), UTC)
+
+
+async def id_of(citizen: Resident) -> UUID:
+    return UUID((await citizen.get("/v1/citizen/me"))["id"])
+
+
+async def opened(town: Town, citizen: Resident, **more: Any) -> str:
+    """An officer opens the account."""
+    columns = {
+        "id": new_id(),
+        "at": datetime.now(UTC),
+        "actor_kind": "officer",
+        "actor_id": new_id(),
+        "unit": "SO-XD",
+        "account_id": await id_of(citizen),
+        "action": "account.opened",
+        "subject_kind": "account",
+        "subject_id": "",
+        "reason": "gọi lại theo yêu cầu",
+        "address": "10.1.2.3",
+        "request_id": "req-12345678",
+        "facts": {},
+    } | more
+    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    await town.house.database.hot.execute(
+        f"INSERT INTO audit_entry ({', '.join(columns)}) VALUES ({places})", *columns.values()
+    )
+    return str(columns["id"])
 
 
 def script(folder: Path, proof: Any, keys: Any, *more: str) -> tuple[int, str]:

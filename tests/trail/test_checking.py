@@ -162,6 +162,14 @@ async def test_an_entry_that_would_never_be_sealed_is_found(victim: Town, khue: 
     assert f"entry {hidden}: it is neither sealed nor waits to be." in said[0]
 
 
+async def test_an_entry_removed_before_it_was_sealed_is_found(victim: Town, khue: Khue) -> None:
+    await lived(victim)
+    gone = await victim.happens(Nobody())
+    await victim.tamper(f"DELETE FROM audit_entry WHERE id = '{gone}'")
+    code, said = await verify(khue)
+    assert (code, said[0]) == (1, f"The trail, entry {gone}: it was removed before it was sealed.")
+
+
 async def test_an_entry_changed_with_leaf_and_block_still_does_not_lead_to_the_root(victim: Town, khue: Khue) -> None:
     """Whoever knows the code can make everything fit, but for what was signed."""
     days, entries = await lived(victim)
