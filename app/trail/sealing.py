@@ -23,8 +23,9 @@ from app.trail.models import TrailDay, TrailLeaf, TrailPending
 from app.trail.rules import Record
 
 LOCK = 7_265_735
-CHUNK = 2 * rules.BLOCK
-"""Entries at once: some megabytes, and some 30 ms in which the loop does nothing else."""
+CHUNK = rules.BLOCK
+"""Entries at once: some megabytes, and some 20 ms in which the loop does nothing else."""
+ADD_LEAVES = insert(TrailLeaf.metadata.tables[TrailLeaf.__tablename__])
 SETTLE_S, LOOK_AGAIN_S = 20.0, 0.1
 
 
@@ -78,7 +79,7 @@ async def _seal(db: AsyncSession, signer: SigningKey, issuer: str, day: date) ->
     count, open_block, blocks = 0, list[bytes](), bytearray()
     async for entries in _pending(db, day):
         leaves = _leaves(day, count, entries)
-        await db.execute(insert(TrailLeaf), leaves)
+        await db.execute(ADD_LEAVES, leaves)
         count += len(leaves)
         ends = [*ends[:1], leaves[0]["entry_id"], leaves[-1]["entry_id"]]
         open_block += [leaf["hash"] for leaf in leaves]
@@ -98,7 +99,8 @@ async def _seal(db: AsyncSession, signer: SigningKey, issuer: str, day: date) ->
     )
     db.add(_signed(record, signer, bytes(blocks)))
     mine = select(literal(1)).where(TrailLeaf.day == day, TrailLeaf.entry_id == TrailPending.entry_id)
-    await db.execute(delete(TrailPending).where(mine.exists()))
+    no_copy = {"synchronize_session": False}  # else every id would come here
+    await db.execute(delete(TrailPending).where(mine.exists()), execution_options=no_copy)
 
 
 async def _pending(db: AsyncSession, day: date) -> AsyncGenerator[Sequence[Row[Any]]]:
