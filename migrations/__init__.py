@@ -19,5 +19,6 @@ TABLES = (
     "app.notifications.models",
     "app.signals.models",
     "app.tickets.models",
+    "app.trail.models",
 )
 """The modules that declare tables."""

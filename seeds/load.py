@@ -19,6 +19,7 @@ from app.departments import models as departments
 from app.departments.directory import plain
 from app.notifications.models import Template
 from app.tickets import models as tickets
+from app.trail.models import TrailWord
 
 FOLDER = Path(__file__).parent / "reference"
 YEARS = range(2025, 2029)
@@ -105,6 +106,7 @@ SOURCES = [
     Source("templates", Template, editable=True),
     Source("purposes", consents.Purpose, lambda row: row | {"needs_recipient": row["needs_recipient"] == "1"}),
     Source("purpose_versions", consents.PurposeVersion, _purpose_version, insert_only=True),
+    Source("trail_words", TrailWord, editable=True),
 ]
 
 

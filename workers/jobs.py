@@ -1,6 +1,7 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
@@ -20,6 +21,7 @@ from app.signals import rechecks
 from app.signals import service as signals
 from app.tickets import photos
 from app.tickets import service as tickets
+from app.trail import sealing
 from workers import exporting
 from workers.context import Context, Run
 from workers.fcm import Note
@@ -153,6 +155,17 @@ async def watch_data_request(context: Context, run: Run) -> None:
     """The clock's word on a request about personal data."""
     async with context.database.transaction() as db:
         await data_requests.watch(db, run.uuid("request_id"), Stage(run.args["stage"]))
+
+
+async def seal_trail(context: Context, run: Run) -> None:
+    """Every day of the trail that is over, the oldest first."""
+    del run
+    issuer = context.settings.tokens.issuer
+    try:
+        while await sealing.seal_next(context.database, context.crypto, issuer, datetime.now(UTC)):
+            pass
+    except sealing.NotSettled as wrong:
+        raise Later(str(wrong)) from wrong
 
 
 async def sweep_old(context: Context, run: Run) -> None:

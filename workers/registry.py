@@ -15,6 +15,7 @@ from app.delegations import rules as delegations
 from app.notifications.rules import PUSH_JOB
 from app.signals.rules import RECHECK_EVERY, RECHECK_JOB
 from app.tickets.workflow import DEADLINE_JOB, FILED_JOB, RATE_JOB
+from app.trail.rules import SEAL_JOB
 from workers import erasing, exporting, jobs, withdrawals
 from workers.context import Context, Run
 
@@ -35,6 +36,7 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     delegations.RECHECK_JOB.name: jobs.recheck_delegations,
     delegations.ASK_JOB.name: jobs.recheck_delegation,
     SWEEP_JOB.name: jobs.sweep_old,
+    SEAL_JOB.name: jobs.seal_trail,
 }
 
 
@@ -54,6 +56,7 @@ class Scheduled(Struct, frozen=True):
 SCHEDULE = [
     Scheduled(SWEEP_JOB, timedelta(hours=1)),
     Scheduled(RECHECK_JOB, RECHECK_EVERY),
+    Scheduled(SEAL_JOB, timedelta(minutes=20)),
     Scheduled(delegations.CLOSE_JOB, timedelta(minutes=1)),
     Scheduled(delegations.RECHECK_JOB, timedelta(minutes=15)),
 ]

@@ -28,6 +28,11 @@ async def me(db: AsyncSession, citizen: Citizen) -> Account:
     return await db.get_one(Account, citizen.id)
 
 
+async def same_person(db: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """The account and those that were merged into it."""
+    return [account_id, *await db.scalars(select(Account.id).where(Account.merged_into == account_id))]
+
+
 async def devices(db: AsyncSession, citizen: Citizen) -> Sequence[Device]:
     query = select(Device).where(Device.account_id == citizen.id).order_by(Device.id.desc()).limit(DEVICES_MAX)
     return (await db.scalars(query)).all()

@@ -11,6 +11,7 @@ import msgspec
 
 from app.cli import doctor as doctors
 from app.cli import setup
+from app.cli.audit import audit
 from app.cli.doors import doors
 from app.cli.home import ROOT, Home
 from app.cli.jobs import jobs
@@ -125,7 +126,7 @@ def seed(what: str, overwrite: bool) -> None:  # noqa: FBT001
         console.print("The demo city is made." if made else "The demo city is there already.")
 
 
-for command in (administrator, doors, jobs, keys):
+for command in (administrator, audit, doors, jobs, keys):
     main.add_command(command)
 
 

@@ -86,8 +86,24 @@ def record(
     **facts: Any,
 ) -> UUID:
     """Write one entry in the caller's own transaction: what is not on the trail did not happen. Returns its id."""
+    entry = entry_of(who, action, subject_kind, subject_id, account_id=account_id, reason=reason, **facts)
+    db.add(entry)
+    return entry.id
+
+
+def entry_of(
+    who: Principal,
+    action: str,
+    subject_kind: str,
+    subject_id: UUID | str,
+    *,
+    account_id: UUID | None = None,
+    reason: str = "",
+    **facts: Any,
+) -> AuditEntry:
+    """An entry that is not written yet; a hot statement writes it with NOTED_SQL."""
     comes_from = origin()
-    entry = AuditEntry(
+    return AuditEntry(
         id=new_id(),
         at=datetime.now(UTC),
         actor_kind=kind_of(who),
@@ -103,8 +119,20 @@ def record(
         request_id=comes_from.request_id,
         facts=facts,
     )
-    db.add(entry)
-    return entry.id
+
+
+FIELDS = [column.key for column in AuditEntry.__table__.columns]
+
+NOTED_SQL = f"""
+    INSERT INTO audit_entry ({", ".join(FIELDS)}) SELECT {", ".join(f"said.{name}" for name in FIELDS)}
+    FROM {{rows}}, jsonb_populate_record(NULL::audit_entry, ${{number}}::jsonb || {{more}}) AS said
+"""
+"""A part of a hot statement: for each of its rows the entry that `said` made, with what only the row knows."""
+
+
+def said(entry: AuditEntry) -> dict[str, Any]:
+    """An entry as a parameter of NOTED_SQL."""
+    return {name: getattr(entry, name) for name in FIELDS}
 
 
 def _actor(who: Principal) -> UUID | None:

@@ -37,6 +37,7 @@ class SigningKeyRow(Base):
         CheckConstraint("state IN ('next', 'current', 'old')", name="state"),
         CheckConstraint("purpose IN ('access', 'trail')", name="purpose"),
         CheckConstraint("(state = 'old') = (retired_at IS NOT NULL)", name="retired"),
+        CheckConstraint("purpose <> 'trail' OR verifies_until IS NULL", name="kept"),
         Index(
             "signing_key_live_idx",
             "purpose",
@@ -106,7 +107,13 @@ async def every(db: AsyncSession) -> Sequence[SigningKeyRow]:
     return (await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))).all()
 
 
+async def public(db: AsyncSession, purpose: str) -> Sequence[dict[str, Any]]:
+    """The public keys of a purpose that are still kept, as JWKs, the newest first."""
+    return [row.public for row in await every(db) if row.purpose == purpose]
+
+
 async def forget_old(db: AsyncSession) -> None:
+    """Those of the trail are kept for ever: the days they signed stay verifiable (a constraint says so, too)."""
     await db.execute(delete(SigningKeyRow).where(SigningKeyRow.verifies_until < datetime.now(UTC)))
 
 

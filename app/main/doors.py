@@ -22,6 +22,7 @@ from app.desk import routes as desk
 from app.notifications import routes as notifications
 from app.signals import routes as signals
 from app.tickets import routes as tickets
+from app.trail import routes as trail
 
 
 class Door(Struct, frozen=True):
@@ -46,6 +47,7 @@ DOORS = [
             *departments.public,
             *signals.public,
             *tickets.public,
+            *trail.public,
         ],
         "Khuê: open to everybody",
     ),
@@ -61,6 +63,7 @@ DOORS = [
             *delegations.citizen,
             *notifications.citizen,
             *tickets.citizen,
+            *trail.citizen,
         ],
         "Khuê: for residents",
     ),

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import Select, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import pages
+from app.core import audit, pages
 from app.core.batch import Batch
 from app.core.db import Database, Row, facts_of
 from app.core.errors import AppError, Text
+from app.core.ids import born, new_id
 from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
 from app.tickets import workflow
@@ -29,16 +30,39 @@ SELECT t.*, {PHOTOS_SQL}
 FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, citizen_id) JOIN ticket t USING (id, citizen_id)
 """
 
-SEEN_SQL = f"SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}"
+SEEN_SQL = f"""
+WITH seen AS (SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="seen",
+        number=2,
+        more="jsonb_build_object('account_id', seen.citizen_id, 'facts', jsonb_build_object('code', seen.code))",
+    )
+})
+SELECT * FROM seen
+"""
 
 DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 INBOX_SQL = f"""
-SELECT t.*, {PHOTOS_SQL} FROM ticket t
-WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
-    AND (due_at, id) > ($1::timestamptz, $2::uuid)
-ORDER BY due_at, id LIMIT $3
+WITH page AS (
+    SELECT t.*, {PHOTOS_SQL}, row_number() OVER (ORDER BY due_at, id) AS place FROM ticket t
+    WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
+        AND (due_at, id) > ($1::timestamptz, $2::uuid)
+    ORDER BY due_at, id LIMIT $3
+), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="page JOIN unnest($5::uuid[]) WITH ORDINALITY AS made(entry_id, place) USING (place)",
+        number=4,
+        more="jsonb_build_object('id', made.entry_id, 'subject_id', page.id, 'account_id', page.citizen_id,"
+        " 'facts', jsonb_build_object('code', page.code))",
+    )
+} WHERE NOT EXISTS (
+        SELECT FROM audit_entry e WHERE e.account_id = page.citizen_id AND e.id > $6 AND e.action = said.action
+            AND e.actor_id = said.actor_id AND e.subject_id = said.subject_id
+    ))
+SELECT * FROM page ORDER BY place
 """
+"""Who is in the list can see that, once a day for each officer."""
 
 
 class NoSuchPhoto(AppError):
@@ -135,6 +159,12 @@ async def export_photos(db: AsyncSession, account_id: UUID) -> AsyncGenerator[di
         yield facts_of(row[0], "owner_id")
 
 
+async def sender_of(db: AsyncSession, photo_id: UUID) -> UUID | None:
+    """Whose ticket a picture was filed with; None for the proof of an officer."""
+    filed = select(Ticket.citizen_id).join(TicketPhoto, TicketPhoto.ticket_id == Ticket.id)
+    return await db.scalar(filed.where(TicketPhoto.photo_id == photo_id, TicketPhoto.role == "filed"))
+
+
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
     """Raises PhotoUnusable unless each is the owner's and still free; the unique index settles a race."""
     free = await database.hot.fetchval(
@@ -184,9 +214,10 @@ class Reading:
         return self._show(await self._batch((ticket_id, citizen.id)))
 
     async def seen(self, officer: Officer, ticket_id: UUID) -> TicketOut:
-        """A ticket that the officer may see. Raises NoSuchTicket."""
-        visible, values = visible_sql(officer, 2)
-        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, *values)
+        """A ticket that the officer may see; its sender can see that it was opened. Raises NoSuchTicket."""
+        visible, values = visible_sql(officer, 3)
+        entry = audit.said(audit.entry_of(officer, "ticket.opened", "ticket", ticket_id))
+        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, entry, *values)
         if row is None:
             raise NoSuchTicket
         return self._show(row)
@@ -194,8 +225,14 @@ class Reading:
     async def inbox(self, officer: Officer, cursor: str | None, limit: int) -> Page[TicketOut]:
         """Open tickets of the officer's units, the one due first on top: one statement, one index. Raises BadCursor."""
         seen = pages.read(cursor, [datetime, UUID]) if cursor else [DAWN, UUID(int=0)]
-        visible, values = visible_sql(officer, 4)
-        rows = await self._database.hot.fetch(INBOX_SQL.format(visible=visible), *seen, limit + 1, *values)
+        visible, values = visible_sql(officer, 7)
+        noted = audit.said(audit.entry_of(officer, "ticket.listed", "ticket", ""))
+        ids, today = (
+            [new_id() for _ in range(limit)],
+            datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        )
+        statement = INBOX_SQL.format(visible=visible)
+        rows = await self._database.hot.fetch(statement, *seen, limit + 1, noted, ids, born(today), *values)
         return pages.page(rows, limit, lambda row: [row["due_at"], row["id"]], self._show)
 
     async def _read(self, asked: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:

@@ -99,7 +99,7 @@ async def get_photo(photo_id: FromPath[UUID], me: TheCitizen, db: Db, house: The
 @get("/photos/{photo_id:uuid}", media_type="image/jpeg")
 async def get_ticket_photo(photo_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse) -> File:
     """A picture of a ticket that the officer may see."""
-    found = await queries.photo(db, me, photo_id)
+    found = await service.open_photo(db, me, photo_id)
     return await photos.shown(house.settings.uploads, found.id)
 
 
@@ -180,7 +180,7 @@ async def get_ticket(
 @get("/tickets/{ticket_id:uuid}/events")
 async def list_ticket_events(ticket_id: FromPath[UUID], me: TheOfficer, db: Db, views: TheViews) -> list[EventOut]:
     """The whole history of a ticket."""
-    return views.events(await queries.events(db, me, ticket_id), {})
+    return views.events(await service.open_history(db, me, ticket_id), {})
 
 
 @get("/tickets/{ticket_id:uuid}/sender")

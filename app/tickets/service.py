@@ -1,5 +1,6 @@
 """Writes on a ticket after its filing: move, answer, rate, and what the clock says. Each appends to the history."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from app.desk.schemas import SenderOut
 from app.notifications import service as notifications
 from app.tickets import queries, workflow
 from app.tickets.catalog import Catalog, due
-from app.tickets.models import Ticket, TicketEvent, TicketPhoto
+from app.tickets.models import Photo, Ticket, TicketEvent, TicketPhoto
 from app.tickets.schemas import Answer, Move, NewRating
 from app.tickets.workflow import (
     ACT,
@@ -123,6 +124,21 @@ async def open_sender(db: AsyncSession, crypto: Crypto, officer: Officer, ticket
     return await desk.open_sender(db, crypto, officer, ticket.id, ticket.citizen_id, reason)
 
 
+async def open_history(db: AsyncSession, officer: Officer, ticket_id: UUID) -> Sequence[TicketEvent]:
+    """The history of a ticket, opened by an officer; its sender can see that. Raises NoSuchTicket."""
+    _note(db, officer, "ticket.history-opened", await queries.one(db, officer, ticket_id))
+    return await queries.events(db, officer, ticket_id)
+
+
+async def open_photo(db: AsyncSession, officer: Officer, photo_id: UUID) -> Photo:
+    """A picture, opened by an officer; who took it can see that, if it was a resident. Raises NoSuchPhoto."""
+    photo = await queries.photo(db, officer, photo_id)
+    sender = await queries.sender_of(db, photo_id)
+    if sender is not None:
+        audit.record(db, officer, "ticket.photo-opened", "photo", photo_id, account_id=sender)
+    return photo
+
+
 async def tell_filed(db: AsyncSession, ticket_id: UUID, directory: Directory) -> None:
     """Confirm to the citizen what was filed, with its unit and deadline. May run twice."""
     ticket = await db.get_one(Ticket, ticket_id)
@@ -152,6 +168,12 @@ def _step(db: AsyncSession, officer: Officer, ticket: Ticket, to: Status, note: 
     ticket.status = to
     ticket.version += 1
     _append(db, ticket, to, "officer", note, officer.id)
+    _note(db, officer, "ticket.answered" if to == Status.ANSWERED else "ticket.moved", ticket, to=str(to))
+
+
+def _note(db: AsyncSession, officer: Officer, action: str, ticket: Ticket, **facts: str) -> None:
+    """What an officer did with a ticket, on the trail of its sender."""
+    audit.record(db, officer, action, "ticket", ticket.id, account_id=ticket.citizen_id, code=ticket.code, **facts)
 
 
 def _check(officer: Officer, act: str, ticket: Ticket) -> None:

@@ -65,6 +65,7 @@ def test_help_names_every_command(khue: Khue) -> None:
         "seed",
         "administrator",
         "jobs",
+        "audit",
         "doors",
         "openapi",
     ]:
