@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.auth import claims_of
-from app.core.principals import Citizen, Officer
+from app.core.principals import Citizen, Grant, Officer, Where
 from app.core.tokens import Keys
 from bench.city import CITIZENS, TICKETS, City, citizen_id, ticket_id
 from bench.load import KEY
@@ -82,8 +82,9 @@ class Calls:
         return self._keys.issue(claims_of(who), "citizen", TOKEN_S)
 
     def _officer(self, officer_id: str, unit: str) -> str:
-        acts = frozenset({"ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
-        who = Officer(UUID(officer_id), UUID(officer_id), frozenset({unit}), acts)
+        acts = frozenset({"ticket.see", "ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
+        grant = Grant(acts, Where(departments=frozenset({unit})))
+        who = Officer(UUID(officer_id), UUID(officer_id), unit, (grant,))
         return self._keys.issue(claims_of(who), "officer", TOKEN_S)
 
 

@@ -74,5 +74,11 @@ def officer(number: int) -> Officer:
     return Officer(f"officer-{number:04d}", _name(dice, dice.choice(("male", "female"))))
 
 
+def number_of(subject: str, prefix: str, most: int) -> int | None:
+    """The number in a subject like `resident-0001`."""
+    digits = subject.removeprefix(prefix)
+    return int(digits) if subject.startswith(prefix) and digits.isdigit() and 0 < int(digits) <= most else None
+
+
 def _name(dice: random.Random, gender: str) -> str:
     return f"{dice.choice(FAMILY)} {dice.choice(MIDDLE[gender])} {dice.choice(GIVEN[gender])}"

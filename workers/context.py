@@ -12,6 +12,7 @@ from app.core.background import running
 from app.core.crypto import Crypto
 from app.core.db import Database
 from app.core.http import Outbound
+from app.core.oidc import OidcClient
 from app.core.revocations import Revocations
 from app.core.settings import Settings
 from app.departments.directory import Directory
@@ -26,6 +27,7 @@ class Context:
     crypto: Crypto
     revocations: Revocations
     directory: Directory
+    eid: OidcClient
     sms: Sms
     push: Push
 
@@ -63,6 +65,7 @@ async def open_context(settings: Settings) -> AsyncGenerator[Context]:
             crypto=Crypto(settings.crypto),
             revocations=revocations,
             directory=directory,
+            eid=OidcClient("national eID", settings.eid, outbound, offline=True),
             sms=HttpSms(settings.sms, outbound),
             push=push,
         )

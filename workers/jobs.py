@@ -4,14 +4,21 @@ import asyncio
 
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
+from app.accounts.rules import template_of
+from app.consents import queries as consents
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
 from app.credentials import codes, passkeys
+from app.data_requests import service as data_requests
+from app.data_requests.rules import Stage
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
+from app.signals import rechecks
+from app.signals import service as signals
 from app.tickets import photos
 from app.tickets import service as tickets
+from workers import exporting
 from workers.context import Context, Run
 from workers.fcm import Note
 from workers.outcomes import Later
@@ -40,6 +47,10 @@ async def push(context: Context, run: Run) -> None:
         if found is None:
             return
         message, template = found
+        if template.purpose_code and not await consents.allows(
+            db, message.account_id, template.purpose_code, "contact"
+        ):
+            return
         language = await accounts.language_of(db, message.account_id)
         settled = await notifications.settled(db, message_id)
         phones = [one for one in await accounts.push_targets(db, message.account_id) if one.id not in settled]
@@ -68,7 +79,7 @@ async def tell_security(context: Context, run: Run) -> None:
         await notification_service.tell(
             db,
             entry.account_id,
-            f"security-{entry.action}",
+            template_of(entry.action, entry.facts),
             subject_kind="account",
             subject_id=entry.account_id,
             once=str(entry.id),
@@ -89,8 +100,29 @@ async def watch_deadline(context: Context, run: Run) -> None:
         await tickets.watch(db, run.uuid("ticket_id"), run.args["stage"])
 
 
+async def recheck_eids(context: Context, run: Run) -> None:
+    """Ask the national eID again about those who use the app."""
+    async with context.database.transaction() as db:
+        due = await rechecks.take(db, context.crypto, context.settings)
+    per_s = context.settings.rechecks.per_s
+    await rechecks.ask(context.database, context.revocations, context.crypto, context.eid, due, per_s)
+
+
+async def ask_rating(context: Context, run: Run) -> None:
+    """Some days after an answer: would the resident rate it?"""
+    async with context.database.transaction() as db:
+        await tickets.ask_rating(db, run.uuid("ticket_id"))
+
+
+async def watch_data_request(context: Context, run: Run) -> None:
+    """The clock's word on a request about personal data."""
+    async with context.database.transaction() as db:
+        await data_requests.watch(db, run.uuid("request_id"), Stage(run.args["stage"]))
+
+
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
+    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, signals, workers,
+    unused photos, exports."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
@@ -101,6 +133,8 @@ async def sweep_old(context: Context, run: Run) -> None:
         await account_service.forget_old_devices(db)
         await sessions.forget_old(db)
         await signing_keys.forget_old(db)
+        await signals.forget_old(db)
         await outbox.forget_workers(db)
         unused = await photos.forget_unused(db)
     await asyncio.to_thread(photos.remove, context.settings.uploads, unused)
+    await exporting.sweep(context)

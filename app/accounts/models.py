@@ -46,6 +46,9 @@ class Account(Base):
     eid_refresh_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What the national eID gave us to ask again whether the identity is still good."""
     eid_checked_at: Mapped[datetime | None]
+    """When it last said that the identity is good."""
+    eid_asked_at: Mapped[datetime | None]
+    """When it was last asked; until the answer is there nobody else asks."""
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer)
 

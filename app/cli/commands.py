@@ -15,6 +15,7 @@ from app.cli.doors import doors
 from app.cli.home import ROOT, Home
 from app.cli.jobs import jobs
 from app.cli.keys import keys
+from app.cli.officers import administrator
 from app.cli.process import CannotStart, looks
 from app.cli.shell import Sentences, console, the_settings, with_database
 from app.cli.up import City, stop_leftovers
@@ -124,7 +125,7 @@ def seed(what: str, overwrite: bool) -> None:  # noqa: FBT001
         console.print("The demo city is made." if made else "The demo city is there already.")
 
 
-for command in (doors, jobs, keys):
+for command in (administrator, doors, jobs, keys):
     main.add_command(command)
 
 

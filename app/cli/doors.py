@@ -18,7 +18,7 @@ from app.core.auth import Auth, claims_of
 from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.jobs import all_jobs
-from app.core.principals import Citizen, Officer
+from app.core.principals import Citizen, Grant, Officer, Where
 from app.core.tokens import Keys, SigningKey
 from app.main.doors import DOORS, Door
 from seeds import load
@@ -35,13 +35,14 @@ class Caller(Struct, frozen=True):
 def callers() -> list[Caller]:
     """From nobody to those who may the most."""
     every_act = frozenset(row["act"] for row in load.read("role_acts"))
+    everything = (Grant(every_act, Where(city=True)),)
     someone, fresh = new_id(), time.time()
     return [
         Caller("nobody"),
         Caller("citizen", "citizen", claims_of(Citizen(someone, someone, 0))),
         Caller("citizen, LoA2 just proved", "citizen", claims_of(Citizen(someone, someone, 2, fresh))),
-        Caller("officer", "officer", claims_of(Officer(someone, someone, frozenset(), frozenset()))),
-        Caller("officer, every act", "officer", claims_of(Officer(someone, someone, frozenset(), every_act))),
+        Caller("officer", "officer", claims_of(Officer(someone, someone, "SO-XD"))),
+        Caller("officer, every act", "officer", claims_of(Officer(someone, someone, "SO-XD", everything))),
         Caller("partner", "partner", {"sub": str(someone), "scope": ""}),
     ]
 

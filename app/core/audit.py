@@ -1,24 +1,29 @@
 """The trail: who read or changed whose data, in whose name, why, from where. Insert-only; the application's role may not
 alter it."""
 
+from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Index
+from sqlalchemy import Index, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
+from app.core import pages
+from app.core.db import Base, facts_of
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
 
 
 class AuditEntry(Base):
     __tablename__ = "audit_entry"
-    __table_args__ = (Index(None, "account_id", "id"),)
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index("audit_entry_officer_idx", "actor_id", "id", postgresql_where=text("actor_kind = 'officer'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -28,7 +33,7 @@ class AuditEntry(Base):
     on_behalf_of: Mapped[UUID | None]
     """The account in whose name, if it was another's."""
     unit: Mapped[str] = mapped_column(server_default="")
-    """Of an officer: the units they work for."""
+    """Of an officer: the unit they work for."""
     account_id: Mapped[UUID | None]
     """Whose data it was."""
     action: Mapped[str]
@@ -76,7 +81,7 @@ def record(
         actor_kind=kind_of(who),
         actor_id=_actor(who),
         on_behalf_of=who.id if isinstance(who, Citizen) and who.actor_id else None,
-        unit=",".join(sorted(who.departments)) if isinstance(who, Officer) else "",
+        unit=who.unit if isinstance(who, Officer) else "",
         account_id=account_id,
         action=action,
         subject_kind=subject_kind,
@@ -110,3 +115,10 @@ def kind_of(who: Principal) -> str:
             return "partner"
         case Nobody():
             return "nobody"
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Who read or changed a person's data. Of an officer: the unit, not who it was, nor from which desk."""
+    async for row in pages.walk(db, select(AuditEntry).where(AuditEntry.account_id == account_id), AuditEntry.id):
+        entry: AuditEntry = row[0]
+        yield facts_of(entry, *(("actor_id", "address") if entry.actor_kind == "officer" else ()))

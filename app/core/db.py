@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 import msgspec
-from sqlalchemy import TIMESTAMP, MetaData, Text
+from sqlalchemy import TIMESTAMP, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -37,9 +37,15 @@ class Base(DeclarativeBase):
     }
 
 
+def facts_of(row: Base, *without: str) -> dict[str, Any]:
+    """What a row says in the clear, by column: nothing sealed, hashed or indexed, and not what is named."""
+    columns = [column for column in row.__table__.columns if not isinstance(column.type, LargeBinary)]
+    return {column.key: getattr(row, column.key) for column in columns if column.key not in without}
+
+
 ROLE = "khue_app"
 """The role every connection of the application takes on (migration 0001); it has no UPDATE or DELETE on history."""
-SCHEMA = "0008"
+SCHEMA = "0011"
 """The oldest schema this code works on; a newer one is made to suit it too (expand first, contract later)."""
 
 

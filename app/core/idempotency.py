@@ -159,6 +159,11 @@ async def keep(db: AsyncSession, claim: Claim, answer: Answer) -> None:
     )
 
 
+async def erase(db: AsyncSession, caller: str) -> None:
+    """Forget what one caller was answered."""
+    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.caller == caller))
+
+
 async def forget_old(db: AsyncSession) -> None:
     """Keys are kept for `KEPT` at least."""
     await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < datetime.now(UTC) - KEPT))

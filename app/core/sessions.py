@@ -5,19 +5,21 @@ stolen, and the session ends. Successors are derived, so nothing secret is store
 """
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import CheckConstraint, ColumnElement, LargeBinary, delete, or_, select, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, delete, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import pages
 from app.core.auth import claims_of
 from app.core.crypto import Crypto
-from app.core.db import Base
+from app.core.db import Base, facts_of
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
@@ -46,13 +48,19 @@ class NoSuchSession(AppError):
 
 class Session(Base):
     __tablename__ = "session"
-    __table_args__ = (CheckConstraint("audience IN ('citizen', 'officer')", name="audience"),)
+    __table_args__ = (
+        CheckConstraint("audience IN ('citizen', 'officer')", name="audience"),
+        Index("session_used_idx", "rotated_at", postgresql_where=text("audience = 'citizen' AND ended_at IS NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     audience: Mapped[str]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     facts: Mapped[dict[str, Any]]
     """What the sign-in proved: the assurance level, the methods used."""
+    upstream: Mapped[str | None] = mapped_column(index=True)
+    """The session at the provider by which this one was opened or raised; empty if the provider names none, None if there
+    was no provider."""
     device_name: Mapped[str]
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
     previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -158,20 +166,44 @@ async def end_all(
     return ended
 
 
+async def end_upstream(
+    db: AsyncSession, revocations: Revocations, subject_id: UUID | None, upstream: str = ""
+) -> Sequence[UUID]:
+    """Ends the sessions that a provider opened or raised: a person's, or those of one session there; the ids of those that ended.
+
+    Neither named: none.
+    """
+    if subject_id is None and not upstream:
+        return []
+    found = select(Session.id).where(Session.upstream.is_not(None), Session.ended_at.is_(None))
+    found = found.where(Session.upstream == upstream) if upstream else found
+    found = found.where(Session.subject_id == subject_id) if subject_id is not None else found
+    ended = (await db.scalars(found)).all()
+    await end(db, revocations, ended)
+    return ended
+
+
 async def renew_all(db: AsyncSession, revocations: Revocations, subject_id: UUID) -> None:
     """What the tokens of a person say is no longer so: they have to be refreshed."""
     await revocations.renew(db, await _alive_ids(db, subject_id))
 
 
-async def prove(db: AsyncSession, session_id: UUID, facts: dict[str, Any]) -> Session:
+async def prove(db: AsyncSession, session_id: UUID, facts: dict[str, Any], upstream: str | None = None) -> Session:
     """The person in front of the phone has just proved again who they are; from now on the session has these facts too.
 
-    Raises RefreshRefused for a session that is over.
+    `upstream` is the session at the provider that vouches for it. Raises RefreshRefused for a session that is over.
     """
-    session = await db.get(Session, session_id, with_for_update=True)
+    session = await alive(db, session_id)
+    session.facts = session.facts | facts
+    session.upstream = session.upstream if upstream is None else upstream
+    return session
+
+
+async def alive(db: AsyncSession, session_id: UUID) -> Session:
+    """A session, locked. Raises RefreshRefused for one that is over."""
+    session = await db.get(Session, session_id, with_for_update=True, populate_existing=True)
     if session is None or session.ended_at or session.expires_at <= datetime.now(UTC):
         raise RefreshRefused
-    session.facts = session.facts | facts
     return session
 
 
@@ -182,6 +214,17 @@ def over(now: datetime) -> ColumnElement[bool]:
 
 async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(Session).where(over(datetime.now(UTC))))
+
+
+async def export(db: AsyncSession, subject_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Every session of a person that is still known: where and how they signed in."""
+    async for row in pages.walk(db, select(Session).where(Session.subject_id == subject_id), Session.id):
+        yield facts_of(row[0], "subject_id")
+
+
+async def erase(db: AsyncSession, subject_id: UUID) -> None:
+    """Forget the sessions of a person; they have ended before."""
+    await db.execute(delete(Session).where(Session.subject_id == subject_id))
 
 
 async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:
@@ -218,8 +261,10 @@ def tokens_of(house: House, principal: Citizen | Officer, opened: Opened) -> Tok
 
 
 def access_of(house: House, principal: Citizen | Officer, session: Session) -> AccessOut:
-    """A new access token for a session that goes on."""
+    """A new access token for a session that goes on; an officer's ends with the first of the rights it speaks of."""
     ttl_s = house.settings.tokens.access_ttl_s
+    if isinstance(principal, Officer) and principal.until:
+        ttl_s = max(0, min(ttl_s, int(principal.until - time.time())))
     token = house.keys.issue(claims_of(principal), session.audience, ttl_s)
     return AccessOut(access_token=token, token_type="Bearer", expires_in=ttl_s, session_id=session.id)
 

@@ -64,7 +64,23 @@ class Oidc(Struct, frozen=True):
     claim_name: str = "HoVaTen"
     claim_personal_number: str = "SoDinhDanh"
     claim_birth_date: str = "NgayThangNamSinh"
+    claim_gender: str = "gender"
+    prompt: str = ""
+    """Said at each sign-in; `consent` where the provider gives refresh tokens for it only (OpenID Connect Core §11)."""
     clock_skew_s: int = 60
+    keys_ttl_s: float = 300.0
+    """How long the provider's keys are trusted before they are read again."""
+    keys_again_s: float = 10.0
+    """How often they are read at most because a token names one we do not know."""
+
+
+class Rechecks(Struct, frozen=True):
+    """Asking the national eID again about who is using the app."""
+
+    period_s: int = 30
+    """How old its last word about a person may be; 0: each scan asks about everybody."""
+    per_s: int = 50
+    """How many the provider is asked about in a second at most."""
 
 
 class Sms(Struct, frozen=True):
@@ -159,6 +175,7 @@ class Settings(Struct, frozen=True):
     http: Http = field(default_factory=Http)
     limits: Limits = field(default_factory=Limits)
     uploads: Uploads = field(default_factory=Uploads)
+    rechecks: Rechecks = field(default_factory=Rechecks)
     log: Log = field(default_factory=Log)
     telemetry: Telemetry = field(default_factory=Telemetry)
     workers: Workers = field(default_factory=Workers)
@@ -169,6 +186,10 @@ ORIGIN = re.compile(r"https://[^/?#@\s]+|http://localhost(:\d+)?|android:apk-key
 """As clients write them (RFC 6454 §6.2; Android: SHA-256 of the signing certificate, base64url)."""
 
 ADDRESSES = {"DATABASE_URL": ("postgresql://", "postgres://"), "REDIS_URL": ("redis://", "rediss://", "unix://")}
+
+
+SKEW_MAX_S = 300
+"""More than that is no difference between clocks but a token out of date."""
 
 
 class SettingsWrong(Exception):
@@ -203,6 +224,9 @@ def _unusable(settings: Settings) -> list[str]:
         faults.append("PASSKEYS__RP_ID does not fit: it is a domain alone, e.g. khue.example.")
     if not settings.passkeys.origins or not all(map(ORIGIN.fullmatch, settings.passkeys.origins)):
         faults.append("PASSKEYS__ORIGINS does not fit: each is https://… without a path, or android:apk-key-hash:….")
+    for name, provider in (("EID", settings.eid), ("STAFF", settings.staff)):
+        if not 0 <= provider.clock_skew_s <= SKEW_MAX_S:
+            faults.append(f"{name}__CLOCK_SKEW_S does not fit: it is from 0 to {SKEW_MAX_S}.")
     if not _is_zone(settings.timezone):
         faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
     return faults

@@ -1,4 +1,5 @@
-"""Sign-in by phone: a code by SMS. The answer to asking is the same whether or not the number has an account."""
+"""Codes by SMS: to sign in, and to prove anew who one is. The answer to asking is the same whether or not the number has an
+account."""
 
 import hmac
 from datetime import UTC, datetime
@@ -22,9 +23,22 @@ from app.credentials.models import PhoneCode
 from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, BadCode
 from app.credentials.schemas import AskCode, NewSession
 
+SIGN_IN, PROOF = "sign-in", "proof"
+"""What a code is for; one for the one is nothing for the other."""
 SMS_TEXT = {
-    "vi": "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
-    "en": "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (
+        SIGN_IN,
+        "vi",
+    ): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
+    (SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (
+        PROOF,
+        "vi",
+    ): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
+    (
+        PROOF,
+        "en",
+    ): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. Never give it to anybody.",
 }
 """Without diacritics: one SMS of 160 characters instead of three."""
 
@@ -35,46 +49,59 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
     Asked twice at once, a phone still has one code that works: a second would double the guesses.
     """
     phone = parse_phone(asked.phone)
+    if asked.device_id:
+        (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
+    return await send(house, phone, SIGN_IN, asked.language, address)
+
+
+async def send(house: House, phone: str, purpose: str, language: str, address: str) -> datetime:
+    """A code to a phone in E.164; returns when it ends. Raises TooManyRequests: the rates count for all purposes together."""
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
     (await house.limits.spend(Rate("phone-codes-address", per_address, 600, per_address), address)).check()
-    if asked.device_id:
-        (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
     (await house.limits.spend(rules.PHONE_RATE, index.hex())).check()
     now = datetime.now(UTC)
     code = PhoneCode(
         id=new_id(),
         phone_index=index,
         phone_sealed=house.crypto.encrypt(PHONE, phone),
+        purpose=purpose,
         tries=0,
-        language=asked.language,
+        language=language,
         created_at=now,
         expires_at=now + CODE_TTL,
     )
     code.code_index = index_of(house.crypto, code.id, digits_of(house.crypto, code.id))
     async with house.database.transaction() as db:
         await db.execute(select(func.pg_advisory_xact_lock(lock_number(index))))
-        await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
+        older = update(PhoneCode).where(PhoneCode.phone_index == index, PhoneCode.purpose == purpose, _unused())
+        await db.execute(older.values(expires_at=now))
         db.add(code)
         outbox.put(db, SMS_JOB, code_id=code.id)
     return code.expires_at
 
 
 async def sign_in(house: House, asked: NewSession) -> TokensOut:
-    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut.
-
-    A try is counted before anything is refused, because the count must outlive the refusal.
-    """
+    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut."""
     phone = parse_phone(asked.phone)
-    index = house.crypto.index(PHONE, phone)
-    (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
-    async with house.database.transaction() as db:
-        code = await _used(db, house.crypto, index, asked.code)
-    if code is None:
-        raise BadCode
+    code = await use(house, phone, SIGN_IN, asked.code)
     async with house.database.transaction() as db:
         account = await _account(db, house.crypto, phone, code.language)
         return await service.open_session(db, house, account, Method.PHONE, 0, asked.device_name)
+
+
+async def use(house: House, phone: str, purpose: str, digits: str) -> PhoneCode:
+    """The code that was sent, used up. Raises BadCode, TooManyRequests.
+
+    A try is counted before anything is refused, because the count must outlive the refusal.
+    """
+    index = house.crypto.index(PHONE, phone)
+    (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
+    async with house.database.transaction() as db:
+        code = await _used(db, house.crypto, index, purpose, digits)
+    if code is None:
+        raise BadCode
+    return code
 
 
 async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str, str] | None:
@@ -82,7 +109,7 @@ async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str,
     code = await db.get(PhoneCode, code_id)
     if code is None or code.phone_sealed is None or code.expires_at <= datetime.now(UTC):
         return None
-    text = SMS_TEXT[code.language].format(code=digits_of(crypto, code.id))
+    text = SMS_TEXT[code.purpose, code.language].format(code=digits_of(crypto, code.id))
     return crypto.decrypt(PHONE, code.phone_sealed), text
 
 
@@ -95,11 +122,18 @@ async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(PhoneCode).where(PhoneCode.expires_at < datetime.now(UTC) - CODE_TTL))
 
 
-async def _used(db: AsyncSession, crypto: Crypto, index: bytes, digits: str) -> PhoneCode | None:
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Forget the codes sent to the phone of an account; to be called while the account still knows its phone."""
+    phone = select(Account.phone_index).where(Account.id == account_id).scalar_subquery()
+    await db.execute(delete(PhoneCode).where(PhoneCode.phone_index == phone))
+
+
+async def _used(db: AsyncSession, crypto: Crypto, index: bytes, purpose: str, digits: str) -> PhoneCode | None:
     """Count one try; the code, if the digits fit it. Too many tries end it."""
     code = await db.scalar(
         select(PhoneCode)
-        .where(PhoneCode.phone_index == index, _unused(), PhoneCode.expires_at > datetime.now(UTC))
+        .where(PhoneCode.phone_index == index, PhoneCode.purpose == purpose)
+        .where(_unused(), PhoneCode.expires_at > datetime.now(UTC))
         .with_for_update()
     )
     if code is None:

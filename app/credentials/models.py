@@ -11,9 +11,10 @@ from app.credentials.rules import Ceremony
 
 
 class PhoneCode(Base):
-    """A code sent to a phone. The number is sealed for the sender and wiped when it was sent; of the code there is a keyed hash."""
+    """A code sent to a phone, to sign in or to prove anew who one is. The number is sealed for the sender and wiped when it was sent; of the code there is a keyed hash."""
 
     __tablename__ = "phone_code"
+    __table_args__ = (CheckConstraint("purpose IN ('sign-in', 'proof')", name="purpose"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     phone_index: Mapped[bytes] = mapped_column(LargeBinary, index=True)
@@ -21,6 +22,7 @@ class PhoneCode(Base):
     code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """No longer written; the column goes once no process of before migration 0006 can run."""
     code_index: Mapped[bytes] = mapped_column(LargeBinary)
+    purpose: Mapped[str] = mapped_column(server_default="sign-in")
     tries: Mapped[int] = mapped_column(SmallInteger)
     language: Mapped[str]
     created_at: Mapped[datetime]

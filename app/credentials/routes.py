@@ -1,4 +1,4 @@
-"""Signing in over HTTP."""
+"""Signing in over HTTP, and proving anew who one is."""
 
 from typing import Any
 from uuid import UUID
@@ -9,16 +9,17 @@ from litestar.params import FromPath, JSONBody
 
 from app.core import guards, wire
 from app.core.door import Db
-from app.core.guards import TheCitizen
+from app.core.guards import TheCitizen, proves
 from app.core.house import House
 from app.core.idempotency import Once
 from app.core.oidc import OidcClient
 from app.core.sessions import AccessOut, TokensOut
-from app.credentials import codes, identities, passkeys
+from app.credentials import codes, identities, passkeys, proofs
 from app.credentials.rules import FRESH_S
 from app.credentials.schemas import (
     AskCode,
     BeginEid,
+    BeginPasskeyProof,
     BeginProof,
     BegunOut,
     CodeSentOut,
@@ -29,12 +30,17 @@ from app.credentials.schemas import (
     PasskeyOut,
     PasskeyProof,
     PasskeySignIn,
+    PhoneProof,
+    ProofReturned,
     RequestOptionsOut,
     Returned,
 )
 
 TheHouse = NamedDependency[House]
 TheEid = NamedDependency[OidcClient]
+
+LINK_AGE_S, UNLINK_AGE_S = 600, 300
+"""How old the proof may be for a change of what the account stands on."""
 
 
 @post("/phone-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"})
@@ -62,9 +68,14 @@ async def open_eid_session(data: JSONBody[Returned], house: TheHouse, eid: TheEi
     return await identities.sign_in(house, eid, data)
 
 
-@post("/eid-link-begins", opt={"once_exempt": "remembers a state that only its own return can use"})
+@post(
+    "/eid-link-begins",
+    guards=[proves(0, LINK_AGE_S)],
+    opt={"once_exempt": "remembers a state that only its own return can use"},
+)
 async def begin_eid_link(data: JSONBody[BeginEid], me: TheCitizen, house: TheHouse, eid: TheEid) -> BegunOut:
-    """Begin to tie the national eID to my account."""
+    """Begin to tie the national eID to my account. Whoever finds my phone unlocked cannot: it needs a sign-in or proof of the
+    last minutes."""
     begun = await identities.begin(house, eid, data.level, me.id)
     return BegunOut(url=begun.url, state=begun.state)
 
@@ -73,6 +84,42 @@ async def begin_eid_link(data: JSONBody[BeginEid], me: TheCitizen, house: TheHou
 async def link_eid(data: JSONBody[Returned], me: TheCitizen, house: TheHouse, eid: TheEid) -> TokensOut:
     """Tie the national eID to my account; the new tokens have its level, the old session ends."""
     return await identities.link(house, eid, me, data)
+
+
+@delete("/eid-link", guards=[proves(2, UNLINK_AGE_S)])
+async def unlink_eid(me: TheCitizen, db: Db, house: TheHouse) -> None:
+    """Take the national eID and the personal number off my account; sessions that the eID opened or raised end, also this one.
+
+    It has legal effect (NĐ 69/2024), so it needs level 2, proved just now; and a phone number to sign in with afterwards.
+    """
+    await identities.unlink(db, house, me)
+
+
+@post("/eid-proof-begins", opt={"once_exempt": "remembers a state that only its own return can use"})
+async def begin_eid_proof(data: JSONBody[BeginProof], me: TheCitizen, house: TheHouse, eid: TheEid) -> BegunOut:
+    """Begin to prove anew, by the national eID, who I am: the answer to a 401 that says `insufficient_user_authentication`."""
+    begun = await proofs.begin_eid(house, eid, me, data)
+    return BegunOut(url=begun.url, state=begun.state)
+
+
+@post("/eid-proofs", opt={"once_exempt": "the provider's code and the state work once"})
+async def prove_by_eid(data: JSONBody[ProofReturned], me: TheCitizen, house: TheHouse, eid: TheEid) -> AccessOut:
+    """Finish the proof: an access token of the level proved. The session goes on at that level."""
+    return await proofs.prove_by_eid(house, eid, me, data)
+
+
+@post(
+    "/phone-proof-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"}
+)
+async def ask_proof_code(request: Request[Any, Any, Any], me: TheCitizen, house: TheHouse) -> CodeSentOut:
+    """Have a code sent to my own phone, to prove anew who I am."""
+    return CodeSentOut(expires_at=await proofs.send_code(house, me, guards.address_of(request)))
+
+
+@post("/phone-proofs", opt={"once_exempt": "a code works once"})
+async def prove_by_phone(data: JSONBody[PhoneProof], me: TheCitizen, house: TheHouse) -> AccessOut:
+    """Hand in that code: an access token of level 0, as fresh as now. It never raises a level, nor renews the proof of one."""
+    return await proofs.prove_by_code(house, me, data.code)
 
 
 CHALLENGE = "remembers a challenge that only its own answer can use"
@@ -90,13 +137,13 @@ async def open_passkey_session(data: JSONBody[PasskeySignIn], house: TheHouse) -
     return await passkeys.sign_in(house, data)
 
 
-@post("/passkey-registrations", guards=[guards.proves(0, FRESH_S)], opt={"once_exempt": CHALLENGE})
+@post("/passkey-registrations", guards=[proves(0, FRESH_S)], opt={"once_exempt": CHALLENGE})
 async def begin_passkey_registration(me: TheCitizen, db: Db, house: TheHouse) -> CreationOptionsOut:
     """Begin to add a passkey: options for `navigator.credentials.create`. It needs a proof of the last ten minutes."""
     return await passkeys.begin_registration(db, house, me)
 
 
-@post("/passkeys", guards=[guards.proves(0, FRESH_S)])
+@post("/passkeys", guards=[proves(0, FRESH_S)])
 async def add_passkey(
     data: JSONBody[NewPasskey], me: TheCitizen, db: Db, house: TheHouse, once: Once
 ) -> Response[PasskeyOut]:
@@ -126,7 +173,9 @@ async def remove_passkey(passkey_id: FromPath[UUID], me: TheCitizen, db: Db, hou
 
 
 @post("/passkey-proof-begins", opt={"once_exempt": CHALLENGE, "while_closing": True})
-async def begin_passkey_proof(data: JSONBody[BeginProof], me: TheCitizen, db: Db, house: TheHouse) -> RequestOptionsOut:
+async def begin_passkey_proof(
+    data: JSONBody[BeginPasskeyProof], me: TheCitizen, db: Db, house: TheHouse
+) -> RequestOptionsOut:
     """Begin to prove again who I am: options for `navigator.credentials.get`, naming those of my passkeys that would do."""
     return await passkeys.begin_proof(db, house, me, data)
 
@@ -148,6 +197,7 @@ public = [
 citizen = [
     begin_eid_link,
     link_eid,
+    unlink_eid,
     begin_passkey_registration,
     add_passkey,
     list_passkeys,
@@ -155,4 +205,8 @@ citizen = [
     remove_passkey,
     begin_passkey_proof,
     prove_by_passkey,
+    begin_eid_proof,
+    prove_by_eid,
+    ask_proof_code,
+    prove_by_phone,
 ]

@@ -10,6 +10,7 @@ from app.core.wire import In, Out
 
 Phone = Annotated[str, Meta(min_length=8, max_length=20)]
 Name = Annotated[str, Meta(max_length=100)]
+Digits = Annotated[str, Meta(pattern="^[0-9]{6}$", max_length=6)]
 
 
 class AskCode(In):
@@ -25,7 +26,7 @@ class CodeSentOut(Out):
 
 class NewSession(In):
     phone: Phone
-    code: Annotated[str, Meta(pattern=r"^\d{6}$")]
+    code: Digits
     device_name: Name = ""
 
 
@@ -43,7 +44,26 @@ class BegunOut(Out):
 class Returned(In):
     code: Annotated[str, Meta(min_length=1, max_length=2000)]
     state: Annotated[str, Meta(min_length=1, max_length=200)]
+    iss: Annotated[str, Meta(max_length=500)] = ""
+    """As the provider sent it along with the code (RFC 9207); checked if it is there."""
     device_name: Name = ""
+
+
+class BeginProof(In):
+    """What the challenge of the 401 says: `acr_values` as a level, `max_age` in seconds; 0: prove it anew now."""
+
+    level: Annotated[int, Meta(ge=1, le=2)] = 2
+    max_age_s: Annotated[int, Meta(ge=0, le=86400)] = 0
+
+
+class ProofReturned(In):
+    code: Annotated[str, Meta(min_length=1, max_length=2000)]
+    state: Annotated[str, Meta(min_length=1, max_length=200)]
+    iss: Annotated[str, Meta(max_length=500)] = ""
+
+
+class PhoneProof(In):
+    code: Digits
 
 
 class RpOut(Out):
@@ -160,7 +180,7 @@ class PasskeySignIn(In):
     device_name: Name = ""
 
 
-class BeginProof(In):
+class BeginPasskeyProof(In):
     level: Annotated[int, Meta(ge=0, le=2)] = 0
     """The one that the refusal asked for (`acr_values`)."""
 

@@ -15,12 +15,24 @@ from app.core.sessions import AccessOut, TokensOut
 
 
 async def open_session(
-    db: AsyncSession, house: House, account: Account, method: Method, level: int, device_name: str
+    db: AsyncSession,
+    house: House,
+    account: Account,
+    method: Method,
+    level: int,
+    device_name: str,
+    *,
+    proved_at: float | None = None,
+    upstream: str | None = None,
 ) -> TokensOut:
-    """A session for a locked account whose holder has just proved who they are. Raises AccountShut."""
+    """A session for a locked account whose holder has proved who they are, just now if nobody says when. Raises AccountShut.
+
+    `upstream` is the session at the provider, if one vouches for it.
+    """
     await states.admit(db, account, method)
-    facts = {"level": level, "auth_time": time.time(), "amr": [method]}
+    facts = {"level": level, "auth_time": time.time() if proved_at is None else proved_at, "amr": [method]}
     opened = sessions.open_session(db, house, "citizen", account.id, facts, device_name)
+    opened.session.upstream = upstream
     await db.flush()
     principal = await accounts.principal_of(db, opened.session)
     accounts.note(
@@ -37,11 +49,24 @@ async def open_session(
     return sessions.tokens_of(house, principal, opened)
 
 
-async def prove(db: AsyncSession, house: House, citizen: Citizen, method: Method, level: int) -> AccessOut:
-    """The holder of this session has just proved again who they are: a token that says so. Raises RefreshRefused."""
-    session = await sessions.prove(
-        db, citizen.session_id, {"level": max(level, citizen.level), "auth_time": time.time(), "amr": [method]}
-    )
+async def prove(
+    db: AsyncSession,
+    house: House,
+    citizen: Citizen,
+    method: Method,
+    level: int,
+    *,
+    proved_at: float | None = None,
+    upstream: str | None = None,
+) -> AccessOut:
+    """The holder of this session has proved again who they are: a token that says so. Raises RefreshRefused."""
+    held = await sessions.alive(db, citizen.session_id)
+    facts = {
+        "level": max(level, held.facts["level"]),
+        "auth_time": time.time() if proved_at is None else proved_at,
+        "amr": [method],
+    }
+    session = await sessions.prove(db, citizen.session_id, facts, upstream)
     await db.flush()
     principal = await accounts.principal_of(db, session)
     accounts.note(

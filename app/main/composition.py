@@ -59,7 +59,7 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
             reading=Reading(house.database, views.of_row),
             views=views,
             staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
-            eid=OidcClient("national eID", house.settings.eid, house.outbound),
+            eid=OidcClient("national eID", house.settings.eid, house.outbound, offline=True),
         )
         cap = house.settings.uploads.photo_bytes_max + 64 * 1024
         yield Porch(

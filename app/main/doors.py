@@ -9,11 +9,16 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from app.accounts import routes as accounts
-from app.core import door, guards
+from app.consents import routes as consents
+from app.core import door, guards, reasons
 from app.core.guards import Guard
 from app.credentials import routes as credentials
+from app.data_requests import routes as data_requests
 from app.departments import routes as departments
+from app.departments import routes_officers as officers
+from app.desk import routes as desk
 from app.notifications import routes as notifications
+from app.signals import routes as signals
 from app.tickets import routes as tickets
 
 
@@ -32,21 +37,35 @@ DOORS = [
         "public",
         "/v1/public",
         guards.anyone,
-        [*accounts.public, *credentials.public, *departments.public, *tickets.public],
+        [
+            *accounts.public,
+            *credentials.public,
+            *consents.public,
+            *departments.public,
+            *signals.public,
+            *tickets.public,
+        ],
         "Khuê: open to everybody",
     ),
     Door(
         "citizen",
         "/v1/citizen",
         guards.door("citizen"),
-        [*accounts.citizen, *credentials.citizen, *notifications.citizen, *tickets.citizen],
+        [
+            *accounts.citizen,
+            *credentials.citizen,
+            *consents.citizen,
+            *data_requests.citizen,
+            *notifications.citizen,
+            *tickets.citizen,
+        ],
         "Khuê: for residents",
     ),
     Door(
         "officer",
         "/v1/officer",
         guards.door("officer"),
-        [*departments.officer, *tickets.officer],
+        [*officers.officer, *desk.officer, *data_requests.officer, *tickets.officer],
         "Khuê: for the city's officers",
     ),
     Door("partner", "/v1/partner", guards.door("partner"), [], "Khuê: for partner systems"),
@@ -64,6 +83,7 @@ def routers() -> list[Router]:
                 "db": Provide(door.provide_db),
                 "once": Provide(door.provide_once),
                 "claim": Provide(door.provide_claim),
+                "access_reason": Provide(reasons.provide_reason),
                 "me": Provide(guards.provide_me, sync_to_thread=False),
             },
             tags=[one.audience],

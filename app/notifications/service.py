@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import queries as accounts
 from app.core import outbox
 from app.core.ids import new_id
-from app.notifications.models import Delivery, Message
+from app.notifications.models import Delivery, Message, Template
 from app.notifications.rules import PUSH_JOB
 
 
@@ -26,8 +27,10 @@ async def tell(
 ) -> None:
     """Put a message in a resident's inbox and ring their phones, both when this transaction commits.
 
-    With `once`, the same template about the same subject under that word is told one time only.
+    A closed account is told nothing. With `once`, the same template about the same subject under that word is told one time only.
     """
+    if await accounts.is_closed(db, account_id):
+        return
     made = insert(Message).values(
         id=uuid5(subject_id, f"{template}:{once}") if once else new_id(),
         account_id=account_id,
@@ -64,3 +67,17 @@ async def delivered(db: AsyncSession, message_id: UUID, device_id: UUID, outcome
         .values(message_id=message_id, device_id=device_id, outcome=outcome, vendor_id=vendor_id, at=datetime.now(UTC))
         .on_conflict_do_nothing()
     )
+
+
+async def drop_queued(db: AsyncSession, account_id: UUID, purpose: str) -> None:
+    """What was told for a purpose and has not rung yet does not ring any more."""
+    told = select(Message.id).join(Template, Template.code == Message.template_code)
+    mine = await db.scalars(told.where(Message.account_id == account_id, Template.purpose_code == purpose))
+    await outbox.drop(db, PUSH_JOB, "message_id", mine.all())
+
+
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Empty a person's inbox."""
+    mine = select(Message.id).where(Message.account_id == account_id)
+    await db.execute(delete(Delivery).where(Delivery.message_id.in_(mine)))
+    await db.execute(delete(Message).where(Message.account_id == account_id))

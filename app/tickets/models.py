@@ -73,6 +73,7 @@ class Ticket(Base):
         Index(
             "ticket_inbox_idx", "department_code", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")
         ),
+        Index("ticket_area_idx", "area_code", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")),
         Index("ticket_open_idx", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")),
         Index(None, "department_code", "id"),
         Index(None, "citizen_id", "id"),

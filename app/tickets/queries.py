@@ -1,16 +1,16 @@
 """Reads of tickets; every one starts at `visible_to(who)`, or at its raw twin on the hot paths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import pages
 from app.core.batch import Batch
-from app.core.db import Database, Row
+from app.core.db import Database, Row, facts_of
 from app.core.errors import AppError, Text
 from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
@@ -60,10 +60,10 @@ def visible_to(who: Principal) -> Select[Ticket]:
     match who:
         case Citizen():
             return select(Ticket).where(Ticket.citizen_id == who.id)
-        case Officer() if workflow.SEE_ALL in who.acts:
-            return select(Ticket)
         case Officer():
-            return select(Ticket).where(Ticket.department_code.in_(who.departments))
+            where = who.where(workflow.SEE)
+            mine = or_(Ticket.department_code.in_(where.departments), Ticket.area_code.in_(where.areas))
+            return select(Ticket) if where.city else select(Ticket).where(mine)
         case _:
             return select(Ticket).where(false())
 
@@ -106,12 +106,33 @@ async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Pho
     found = await db.scalar(
         select(Photo).where(
             Photo.id == photo_id,
+            Photo.size > 0,
             (Photo.owner_id == who.id) | Photo.id.in_(seen.where(TicketPhoto.photo_id == photo_id)),
         )
     )
     if found is None:
         raise NoSuchPhoto
     return found
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """A person's tickets, each with its history and the names of its pictures."""
+    async for row in pages.walk(db, select(Ticket).where(Ticket.citizen_id == account_id), Ticket.id):
+        ticket: Ticket = row[0]
+        events = await db.scalars(
+            select(TicketEvent).where(TicketEvent.ticket_id == ticket.id).order_by(TicketEvent.id)
+        )
+        history = [facts_of(event, "ticket_id", "officer_id") for event in events]
+        photos = (await photos_of(db, [ticket.id]))[ticket.id]
+        yield facts_of(ticket, "citizen_id") | {"history": history, "photos": photos}
+
+
+async def export_photos(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """What is known of the pictures a person took, and of the proofs they were shown."""
+    shown = select(TicketPhoto.photo_id).join(Ticket, Ticket.id == TicketPhoto.ticket_id)
+    mine = (Photo.owner_id == account_id) | Photo.id.in_(shown.where(Ticket.citizen_id == account_id))
+    async for row in pages.walk(db, select(Photo).where(mine, Photo.size > 0), Photo.id):
+        yield facts_of(row[0], "owner_id")
 
 
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
@@ -136,12 +157,15 @@ async def check_free(db: AsyncSession, owner_id: UUID, photo_ids: Sequence[UUID]
 
 def visible_sql(officer: Officer, number: int) -> tuple[str, list[Any]]:
     """The raw twin of `visible_to`: a condition, and what `$number` in it stands for."""
-    if workflow.SEE_ALL in officer.acts:
+    where = officer.where(workflow.SEE)
+    units, areas = sorted(where.departments), sorted(where.areas)
+    if where.city:
         return "true", []
-    units = sorted(officer.departments)
-    if len(units) == 1:
+    if not areas and len(units) == 1:
         return f"department_code = ${number}", units
-    return f"department_code = ANY(${number})", [units]
+    if not areas:
+        return f"department_code = ANY(${number})", [units]
+    return f"(department_code = ANY(${number}) OR area_code = ANY(${number + 1}))", [units, areas]
 
 
 class Reading:

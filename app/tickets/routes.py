@@ -14,7 +14,9 @@ from app.core.guards import CitizenRequest, OfficerRequest, TheCitizen, TheOffic
 from app.core.house import House
 from app.core.idempotency import Claim, Once
 from app.core.pages import PAGE_MAX, Page
+from app.core.reasons import AccessReason
 from app.departments.directory import Directory
+from app.desk.schemas import SenderOut
 from app.tickets import photos, queries, service, workflow
 from app.tickets.catalog import Catalog
 from app.tickets.filing import Filing
@@ -153,7 +155,7 @@ async def rate_ticket(
 async def list_inbox(
     request: OfficerRequest, reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TicketOut]:
-    """The open tickets of the officer's units, the one due first on top."""
+    """The open tickets of the officer's units and areas, the one due first on top."""
     return await reading.inbox(request.user, cursor, limit)
 
 
@@ -164,7 +166,7 @@ async def get_ticket(
     reading: NamedDependency[Reading],
     if_none_match: IfNoneMatch = None,
 ) -> Response[TicketOut]:
-    """A ticket of the officer's units; its ETag is what a move needs as If-Match."""
+    """A ticket of the officer's units and areas; its ETag is what a move needs as If-Match."""
     out = await reading.seen(request.user, ticket_id)
     return wire.tagged(out, tag_of(out), if_none_match)
 
@@ -173,6 +175,14 @@ async def get_ticket(
 async def list_ticket_events(ticket_id: FromPath[UUID], me: TheOfficer, db: Db, views: TheViews) -> list[EventOut]:
     """The whole history of a ticket."""
     return views.events(await queries.events(db, me, ticket_id))
+
+
+@get("/tickets/{ticket_id:uuid}/sender")
+async def open_ticket_sender(
+    ticket_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
+) -> SenderOut:
+    """Who sent the ticket: name and telephone, to call back. The sender can see who opened it, and why."""
+    return await service.open_sender(db, house.crypto, me, await queries.one(db, me, ticket_id), access_reason)
 
 
 @get("/tickets/{ticket_id:uuid}/deadline")
@@ -241,6 +251,7 @@ officer = [
     list_inbox,
     get_ticket,
     list_ticket_events,
+    open_ticket_sender,
     explain_deadline,
     move_ticket,
     answer_ticket,

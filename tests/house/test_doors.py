@@ -10,11 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.cli.doors import Caller, Desk, callers, method_of, verdicts
 from app.core import errors
-from app.core.auth import LEVELS
+from app.core.auth import LEVELS, principal_of
 from app.main.documents import is_once
 from app.main.doors import DOORS, Door
 from sandbox.phone import Client
-from tests.make import Make
+from tests.make import EVERYWHERE, Make
 
 HANDLERS = [(door, handler) for door in DOORS for handler in door.handlers]
 CALLERS = callers()
@@ -59,7 +59,8 @@ async def client_of(make: Make, caller: Caller) -> Client:
             level = LEVELS[caller.claims["acr"]]
             return await make.citizen(level, time.time() - caller.claims["auth_time"])
         case "officer":
-            return await make.officer("SO-XD", acts=frozenset(caller.claims["acts"]))
+            acts = getattr(principal_of(caller.claims, "officer"), "acts", frozenset())
+            return await make.officer("SO-XD", EVERYWHERE, acts=acts)
         case "partner":
             return make.partner()
         case _:

@@ -34,15 +34,18 @@ class Judge:
         self._running = running
         self.issuer = f"http://127.0.0.1:{port}"
 
-    def hear(self) -> str:
+    def hear(self, word: str) -> None:
+        """Wait for a line with this word and nothing else; they say other things, too."""
         assert self._running.stdout
-        return self._running.stdout.readline().strip()
+        assert any(line.strip() == word for line in self._running.stdout), (
+            "it ended; `make interop` installs what it needs"
+        )
 
-    def tell(self, what: dict[str, Any]) -> str:
+    def tell(self, what: dict[str, Any]) -> None:
         assert self._running.stdin
         self._running.stdin.write(json.dumps(what) + "\n")
         self._running.stdin.flush()
-        return self.hear()
+        self.hear("told")
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def judge(script: str, configuration: dict[str, Any]) -> Generator[Judge]:
     )
     try:
         started = Judge(running, at)
-        assert started.hear() == "ready", f"{script} did not start; `make interop` installs what it needs"
+        started.hear("ready")
         yield started
     finally:
         stop(running, signal.SIGTERM)
