@@ -11,7 +11,7 @@ from app.consents import service as consents
 from app.core import audit, idempotency, person_keys, sessions
 from app.core.crypto import Crypto
 from app.core.principals import Nobody
-from app.credentials import codes
+from app.credentials import codes, passkeys
 from app.data_requests import closing, exports
 from app.data_requests import service as data_requests
 from app.notifications import service as notifications
@@ -44,6 +44,7 @@ async def erase(db: AsyncSession, crypto: Crypto, account_id: UUID, request_id: 
     known = await account_queries.known_words(db, person, account_id)
     await tickets.erase(db, account_id, known)
     await codes.erase(db, account_id)
+    await passkeys.erase(db, account_id)
     await data_requests.erase(db, account_id, but=request_id)
     await consents.erase(db, account_id)
     await notifications.erase(db, account_id)

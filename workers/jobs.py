@@ -169,9 +169,8 @@ async def seal_trail(context: Context, run: Run) -> None:
 
 
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, signals, workers, unused
-    photos, exports."""
-    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
+    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, signals, workers,
+    unused photos, exports."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,8 +18,7 @@ from app.accounts import profiles
 from app.accounts import service as accounts
 from app.accounts.models import Account
 from app.accounts.rules import Method
-from app.core import person_keys
-from app.core.errors import SignInNeeded
+from app.core import person_keys, sessions
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody
@@ -32,18 +30,10 @@ from app.credentials.rules import CHALLENGE_TTL, Ceremony, PasskeyDisabled, Pass
 from app.credentials.schemas import Assertion, CreationOptionsOut, PasskeyOut, RequestOptionsOut
 
 TAKE_SQL = """
-DELETE FROM passkey_challenge
-WHERE challenge_hash = $1 AND ceremony = $2
+DELETE FROM passkey_challenge WHERE challenge_hash = $1 AND ceremony = $2
     AND account_id IS NOT DISTINCT FROM $3::uuid AND session_id IS NOT DISTINCT FROM $4::uuid
 RETURNING created_at
 """
-
-
-class Found(Struct, frozen=True):
-    """A passkey and its account, both locked."""
-
-    passkey: Passkey
-    account: Account
 
 
 async def begin_registration(db: AsyncSession, house: House, citizen: Citizen) -> CreationOptionsOut:
@@ -51,8 +41,7 @@ async def begin_registration(db: AsyncSession, house: House, citizen: Citizen) -
     account = await db.get_one(Account, citizen.id)
     known = [one for one in await own(db, citizen) if _usable(one, account)]
     shown = profiles.shown(account, citizen, await person_keys.person(db, house.crypto, citizen.id))
-    challenge = _remember(db, Ceremony.REGISTRATION, citizen)
-    settings = house.settings.passkeys
+    challenge, settings = _remember(db, Ceremony.REGISTRATION, citizen), house.settings.passkeys
     return ceremony.creation_options(
         settings, challenge, _handle(house, citizen.id), shown.full_name or shown.phone or settings.rp_name, known
     )
@@ -61,14 +50,15 @@ async def begin_registration(db: AsyncSession, house: House, citizen: Citizen) -
 async def add(db: AsyncSession, house: House, citizen: Citizen, new: schemas.NewPasskey) -> PasskeyOut:
     """Keep a passkey that was just made, at the level of this session.
 
-    Raises PasskeyMalformed, ChallengeUnknown, WrongOrigin, UserNotVerified, PasskeyRefused, TooManyPasskeys, PasskeyTaken, SignInNeeded.
+    Raises PasskeyMalformed, ChallengeUnknown, WrongOrigin, UserNotVerified, PasskeyRefused, TooManyPasskeys, PasskeyTaken, RefreshRefused.
     """
     answer = ceremony.read(new.credential)
     await _take(house, Ceremony.REGISTRATION, answer.challenge, citizen)
     verified = ceremony.registered(house.settings.passkeys, answer, new.credential)
     account = await db.get_one(Account, citizen.id, with_for_update=True)
-    if (await db.get_one(Session, citizen.session_id)).ended_at:
-        raise SignInNeeded("invalid_token")  # what ended it may have made passkeys void just before this one is made
+    await sessions.alive(
+        db, citizen.session_id
+    )  # what ended it may have made passkeys void just before this one is made
     counted = await db.scalar(select(func.count()).select_from(Passkey).where(Passkey.account_id == citizen.id))
     if (counted or 0) >= rules.PASSKEYS_MAX:
         raise rules.TooManyPasskeys(most=rules.PASSKEYS_MAX)
@@ -113,9 +103,10 @@ async def sign_in(house: House, asked: schemas.PasskeySignIn) -> TokensOut:
     async with house.database.transaction() as db:
         found = await _proved(db, house, answer, asked.credential)
         if found is not None:
-            account, level = found.account, _level(found.passkey, found.account)
+            passkey, account = found
+            level = _level(passkey, account)
             tokens = await service.open_session(db, house, account, Method.PASSKEY, level, asked.device_name)
-            await _tie(db, tokens.session_id, found.passkey)
+            await _tie(db, tokens.session_id, passkey)
             return tokens
     raise PasskeyDisabled
 
@@ -124,7 +115,7 @@ async def begin_proof(
     db: AsyncSession, house: House, citizen: Citizen, asked: schemas.BeginPasskeyProof
 ) -> RequestOptionsOut:
     """Options that name my passkeys of this level and of this session's at least. Raises NoPasskey."""
-    level = max(asked.level, citizen.level)
+    level = max(asked.level, (await sessions.alive(db, citizen.session_id)).facts["level"])
     account = await db.get_one(Account, citizen.id)
     fitting = [one for one in await own(db, citizen) if _usable(one, account) and _level(one, account) >= level]
     if not fitting:
@@ -143,18 +134,19 @@ async def prove(house: House, citizen: Citizen, credential: Assertion) -> Access
     async with house.database.transaction() as db:
         found = await _proved(db, house, answer, credential, citizen)
         if found is not None:
-            level = _level(found.passkey, found.account)
-            if level < citizen.level:
-                raise rules.PasskeyTooWeak(level=level, needed=citizen.level)
+            level = _level(*found)
+            needed = (await sessions.alive(db, citizen.session_id)).facts["level"]
+            if level < needed:
+                raise rules.PasskeyTooWeak(level=level, needed=needed)
             access = await service.prove(db, house, citizen, Method.PASSKEY, level)
-            await _tie(db, access.session_id, found.passkey)
+            await _tie(db, access.session_id, found[0])
             return access
     raise PasskeyDisabled
 
 
 async def own(db: AsyncSession, citizen: Citizen) -> Sequence[Passkey]:
     """The oldest first."""
-    return (await db.scalars(select(Passkey).where(_mine(citizen)).order_by(Passkey.id))).all()
+    return (await db.scalars(select(Passkey).where(Passkey.account_id == citizen.id).order_by(Passkey.id))).all()
 
 
 async def listed(db: AsyncSession, citizen: Citizen) -> list[PasskeyOut]:
@@ -164,7 +156,9 @@ async def listed(db: AsyncSession, citizen: Citizen) -> list[PasskeyOut]:
 
 async def rename(db: AsyncSession, citizen: Citizen, passkey_id: UUID, name: str) -> PasskeyOut:
     """Raises NoSuchPasskey."""
-    passkey = await db.scalar(select(Passkey).where(Passkey.id == passkey_id, _mine(citizen)).with_for_update())
+    passkey = await db.scalar(
+        select(Passkey).where(Passkey.id == passkey_id, Passkey.account_id == citizen.id).with_for_update()
+    )
     if passkey is None:
         raise rules.NoSuchPasskey
     passkey.name = name
@@ -174,7 +168,9 @@ async def rename(db: AsyncSession, citizen: Citizen, passkey_id: UUID, name: str
 
 async def remove(db: AsyncSession, house: House, citizen: Citizen, passkey_id: UUID) -> None:
     """It opens nothing any more, and the sessions tied to it end, but for the one that asks. Raises NoSuchPasskey."""
-    gone = await db.scalar(delete(Passkey).where(Passkey.id == passkey_id, _mine(citizen)).returning(Passkey))
+    gone = await db.scalar(
+        delete(Passkey).where(Passkey.id == passkey_id, Passkey.account_id == citizen.id).returning(Passkey)
+    )
     if gone is None:
         raise rules.NoSuchPasskey
     await _end_sessions(db, house, gone, keep=citizen.session_id)
@@ -185,6 +181,12 @@ async def forget_old(db: AsyncSession) -> None:
     """Challenges that nobody can answer any more."""
     old = PasskeyChallenge.created_at < datetime.now(UTC) - CHALLENGE_TTL
     await db.execute(delete(PasskeyChallenge).where(old))
+
+
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """The account is closed: nobody comes by these any more, nor by those of accounts that were merged into it."""
+    closed = select(Account.id).where(or_(Account.id == account_id, Account.merged_into == account_id))
+    await db.execute(delete(Passkey).where(Passkey.account_id.in_(closed)))
 
 
 def shown(passkey: Passkey, account: Account) -> PasskeyOut:
@@ -228,18 +230,18 @@ async def _take(house: House, purpose: Ceremony, challenge: bytes, citizen: Citi
 
 async def _proved(
     db: AsyncSession, house: House, answer: Answer, credential: Assertion, citizen: Citizen | None = None
-) -> Found | None:
+) -> tuple[Passkey, Account] | None:
     """The passkey that signed, locked with its account, its use written down; of `citizen`, if one is named.
 
     None for one that seems to have been copied: it is disabled, which must outlive the refusal. Raises WrongOrigin,
     UserNotVerified, PasskeyRefused, PasskeyDisabled; the last only to who holds the key.
     """
     found = await _find(db, answer.credential_id, citizen)
-    signed = ceremony.signed(house.settings.passkeys, answer, credential, found.passkey.public_key if found else None)
-    if found is None or not _fits(found.passkey, signed, named=citizen is not None):
+    signed = ceremony.signed(house.settings.passkeys, answer, credential, found[0].public_key if found else None)
+    if found is None or not _fits(found[0], signed, named=citizen is not None):
         raise PasskeyRefused
-    passkey = found.passkey
-    if not _usable(passkey, found.account):
+    passkey = found[0]
+    if not _usable(*found):
         raise PasskeyDisabled
     if rules.went_back(passkey.sign_count, signed.count):
         passkey.disabled_at = datetime.now(UTC)
@@ -250,11 +252,13 @@ async def _proved(
     return found
 
 
-async def _find(db: AsyncSession, credential_id: bytes, citizen: Citizen | None) -> Found | None:
+async def _find(db: AsyncSession, credential_id: bytes, citizen: Citizen | None) -> tuple[Passkey, Account] | None:
     query = select(Passkey, Account).join(Account, Account.id == Passkey.account_id)
-    query = query.where(Passkey.credential_id == credential_id, *([_mine(citizen)] if citizen else []))
+    query = query.where(
+        Passkey.credential_id == credential_id, *([Passkey.account_id == citizen.id] if citizen else [])
+    )
     row = (await db.execute(query.with_for_update())).one_or_none()
-    return Found(row[0], row[1]) if row else None
+    return (row[0], row[1]) if row else None
 
 
 def _fits(passkey: Passkey, signed: Signed, *, named: bool) -> bool:
@@ -277,10 +281,6 @@ def _handle(house: House, account_id: UUID) -> bytes:
     return house.crypto.index("passkey.user", str(account_id))
 
 
-def _mine(citizen: Citizen) -> ColumnElement[bool]:
-    return Passkey.account_id == citizen.id
-
-
 async def _tie(db: AsyncSession, session_id: UUID, passkey: Passkey) -> None:
     session = await db.get_one(Session, session_id)
     session.facts = session.facts | {"passkey_id": str(passkey.id)}
@@ -289,7 +289,9 @@ async def _tie(db: AsyncSession, session_id: UUID, passkey: Passkey) -> None:
 async def _end_sessions(db: AsyncSession, house: House, passkey: Passkey, keep: UUID | None = None) -> None:
     tied = Session.facts["passkey_id"].astext == str(passkey.id)
     alive = select(Session.id).where(Session.subject_id == passkey.account_id, Session.ended_at.is_(None), tied)
-    await accounts.end_sessions(db, house, [one for one in await db.scalars(alive) if one != keep])
+    ended = [one for one in await db.scalars(alive) if one != keep]
+    await sessions.end(db, house.revocations, ended)
+    await accounts.forget_devices(db, ended)
 
 
 def _note(db: AsyncSession, who: Citizen | Nobody, action: str, passkey: Passkey, **facts: Any) -> None:

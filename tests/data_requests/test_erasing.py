@@ -16,6 +16,8 @@ from app.data_requests.rules import CLOSE_JOB
 from app.tickets import photos
 from sandbox.phone import Officer, Resident, eventually
 from tests.consents.purposes import purpose, yes
+from tests.credentials import passkeys
+from tests.credentials.authenticator import Authenticator
 from tests.data_requests.clocks import REQUESTS, age, due, queued, until
 from tests.data_requests.closings import account_of, closed, closing, state_of
 from tests.house.test_persons import DELETED
@@ -57,6 +59,7 @@ async def test_after_the_deletion_nothing_readable_of_the_person_is_left(
     account = await account_of(citizen)
     sealed = await house.database.hot.fetchval("SELECT phone_sealed FROM account WHERE id = $1", account)
     await citizen.get_phone("máy")
+    await passkeys.add(citizen, Authenticator(house.settings.passkeys.origins[0]), f"Máy của {NAME}")
     consent = await citizen.post("/v1/citizen/consents", yes(await purpose(house)))
     written = f"Tôi là {NAME}, gọi {spaced} hoặc {phone}."
     used, unused, open_one = [await make.photo(citizen) for _ in range(3)]
@@ -74,6 +77,7 @@ async def test_after_the_deletion_nothing_readable_of_the_person_is_left(
         "ticket",
         "ticket_event",
         "idempotency_key",
+        "passkey",
     }
     request = await closing(citizen)
     await days_pass(house, officer)

@@ -12,6 +12,7 @@ DELETED = {
     "device": "account_id",
     "idempotency_key": "caller",
     "message": "account_id",
+    "passkey": "account_id",
     "person_key": "account_id",
     "session": "subject_id",
 }
@@ -20,7 +21,7 @@ EMPTIED = {"account", "data_request", "photo", "ticket"}
 """The row stays, and says nothing of who it was."""
 KEPT = {"audit_entry", "consent"}
 """The law wants it: who did what, and on what evidence. Nothing in them is readable of the person."""
-SWEPT = {"sign_in"}
+SWEPT = {"passkey_challenge", "sign_in"}
 """Gone by itself within the hour."""
 
 
