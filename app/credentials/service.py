@@ -1,17 +1,23 @@
 """Where every sign-in of a resident ends, however they proved who they are; and the proof anew within a session (RFC 9470)."""
 
 import time
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.accounts import states
 from app.accounts.models import Account
 from app.accounts.rules import Method
-from app.core import sessions
+from app.core import pages, sessions
+from app.core.db import facts_of
 from app.core.house import House
 from app.core.principals import Citizen
 from app.core.sessions import AccessOut, TokensOut
+from app.credentials.models import Passkey
 
 
 async def open_session(
@@ -73,3 +79,9 @@ async def prove(
         db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=method, level=level
     )
     return sessions.access_of(house, principal, session)
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """The passkeys of a person; their public keys say nothing of them."""
+    async for row in pages.walk(db, select(Passkey).where(Passkey.account_id == account_id), Passkey.id):
+        yield facts_of(row[0], "account_id")

@@ -83,6 +83,7 @@ class Reason(StrEnum):
     OVER = "over"
     OF_AGE = "of-age"
     ROLE_LOST = "role-lost"
+    ACCOUNT_CLOSED = "account-closed"
 
 
 ADULT_AT = 18
