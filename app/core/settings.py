@@ -3,13 +3,12 @@
 import base64
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 from msgspec import Struct, field
 
-T = TypeVar("T", bound=Struct)
+from app.core.environ import is_struct, read
 
 
 class Database(Struct, frozen=True):
@@ -213,7 +212,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         for name, kinds in ADDRESSES.items()
         if environ.get(name) and not environ[name].startswith(kinds)
     ]
-    settings = _read(Settings, environ, "", faults)
+    settings = read(Settings, environ, "", faults)
     if settings is not None:
         faults += _unusable(settings)
     if faults or settings is None:
@@ -263,40 +262,8 @@ def names(kind: type[Struct] = Settings, prefix: str = "") -> list[str]:
     hints = get_type_hints(kind)
     for name in kind.__struct_fields__:
         path = f"{prefix}{name.upper()}"
-        if _is_struct(hints[name]):
+        if is_struct(hints[name]):
             found += names(hints[name], f"{path}__")
         else:
             found.append(path)
     return found
-
-
-def _is_struct(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Struct)
-
-
-def _read(kind: type[T], environ: Mapping[str, str], prefix: str, faults: list[str]) -> T | None:
-    values: dict[str, Any] = {}
-    hints = get_type_hints(kind)
-    required = {f.name for f in msgspec.structs.fields(kind) if f.required}
-    before = len(faults)
-    for name in kind.__struct_fields__:
-        path = f"{prefix}{name.upper()}"
-        if _is_struct(hints[name]):
-            values[name] = _read(hints[name], environ, f"{path}__", faults)
-        elif name in required and not environ.get(path):
-            faults.append(f"{path} is {'empty' if path in environ else 'not set'} and has no default.")
-        elif path in environ:
-            values[name] = _value(environ[path], hints[name], path, faults)
-    return kind(**values) if len(faults) == before else None
-
-
-def _value(text: str, hint: Any, path: str, faults: list[str]) -> Any:
-    try:
-        if hint is str:
-            return text
-        if hint in (int, float, bool):
-            return msgspec.convert(text, hint, strict=False)
-        return msgspec.json.decode(text, type=hint)
-    except msgspec.MsgspecError as wrong:
-        faults.append(f"{path} does not fit: {wrong}.")
-        return None

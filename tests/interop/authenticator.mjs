@@ -24,9 +24,9 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   const asked = JSON.parse(line);
   try {
     const does = asked.do === 'create' ? 'createJSON' : 'getJSON';
-    console.log(JSON.stringify(browser(asked)[does](asked.origin, asked.options)));
+    console.log('told', JSON.stringify(browser(asked)[does](asked.origin, asked.options)));
   } catch (wrong) {
-    console.log(JSON.stringify({ error: wrong.name, message: wrong.message }));
+    console.log('told', JSON.stringify({ error: wrong.name, message: wrong.message }));
   }
 });
 

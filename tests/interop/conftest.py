@@ -28,24 +28,25 @@ City = Callable[[str], AbstractAsyncContextManager[Resident]]
 
 
 class Judge:
-    """A server in Node: says `ready`, and answers each line that it is told with one of its own."""
+    """A server in Node: says `ready`, and answers each line that it is told with one that begins with `told`."""
 
     def __init__(self, running: "subprocess.Popen[str]", port: int) -> None:
         self._running = running
         self.issuer = f"http://127.0.0.1:{port}"
 
-    def hear(self, word: str) -> None:
-        """Wait for a line with this word and nothing else; they say other things, too."""
+    def hear(self, word: str) -> str:
+        """What follows this word at the start of a line; they say other things, too."""
         assert self._running.stdout
-        assert any(line.strip() == word for line in self._running.stdout), (
-            "it ended; `make interop` installs what it needs"
-        )
+        for line in self._running.stdout:
+            if line.partition(" ")[0].strip() == word:
+                return line.partition(" ")[2].strip()
+        raise AssertionError("it ended; `make interop` installs what it needs")
 
-    def tell(self, what: dict[str, Any]) -> None:
+    def tell(self, what: dict[str, Any]) -> str:
         assert self._running.stdin
         self._running.stdin.write(json.dumps(what) + "\n")
         self._running.stdin.flush()
-        self.hear("told")
+        return self.hear("told")
 
 
 @contextmanager
