@@ -1,7 +1,9 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
 import asyncio
+from datetime import timedelta
 
+from app.accounts import merging
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
@@ -15,6 +17,9 @@ from app.tickets import service as tickets
 from workers.context import Context, Run
 from workers.fcm import Note
 from workers.outcomes import Later
+
+TAKE_OVERS = (tickets.take_over, notification_service.take_over)
+"""Of each slice that holds something of an account; what is sealed with its key has to be sealed anew."""
 
 
 async def send_code(context: Context, run: Run) -> None:
@@ -77,6 +82,18 @@ async def tell_security(context: Context, run: Run) -> None:
         )
 
 
+async def hand_over(context: Context, run: Run) -> None:
+    """What each slice holds of an account that was merged, to the account that stayed."""
+    from_id = run.uuid("account_id")
+    async with context.database.transaction() as db:
+        to_id = await merging.merged_into(db, from_id)
+        if to_id is None:
+            return
+        for take_over in TAKE_OVERS:
+            await take_over(db, from_id, to_id)
+        await merging.finish(db, from_id, timedelta(seconds=context.settings.tokens.access_ttl_s))
+
+
 async def tell_filed(context: Context, run: Run) -> None:
     """Confirm a filed ticket to its citizen."""
     async with context.database.transaction() as db:
@@ -95,6 +112,7 @@ async def sweep_old(context: Context, run: Run) -> None:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
         await sign_ins.forget_old(db)
+        await merging.forget_old(db)
         await revocations.forget_old(db)
         await limits.forget_old(db)
         await account_service.forget_old_devices(db)

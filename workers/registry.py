@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
-from app.accounts.rules import TELL_JOB
+from app.accounts.rules import MERGED_JOB, TELL_JOB
 from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
 from app.notifications.rules import PUSH_JOB
@@ -18,6 +18,7 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     SMS_JOB.name: jobs.send_code,
     PUSH_JOB.name: jobs.push,
     TELL_JOB.name: jobs.tell_security,
+    MERGED_JOB.name: jobs.hand_over,
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
     SWEEP_JOB.name: jobs.sweep_old,

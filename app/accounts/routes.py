@@ -6,19 +6,21 @@ from uuid import UUID
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
-from msgspec import convert
 
 from app.accounts import queries, service
-from app.accounts.schemas import AccountOut, DeviceOut, NewDevice, Profile, Refresh
-from app.core import person_keys, sessions, wire
+from app.accounts.schemas import AccountOut, DeviceOut, NewDevice, Profile, Refresh, SignInOut
+from app.core import pages, person_keys, sessions, wire
 from app.core.door import Db
 from app.core.guards import TheCitizen
 from app.core.house import House
 from app.core.idempotency import Once
+from app.core.pages import PAGE_MAX, Page
 from app.core.sessions import SessionOut, TokensOut
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
 TheHouse = NamedDependency[House]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)]
+Cursor = Annotated[str | None, QueryParameter(max_length=300)]
 KeepCurrent = Annotated[bool, QueryParameter()]
 
 
@@ -54,6 +56,13 @@ async def list_sessions(me: TheCitizen, db: Db) -> list[SessionOut]:
     return [sessions.shown(session, me) for session in await sessions.own(db, me)]
 
 
+@get("/me/sign-ins")
+async def list_sign_ins(me: TheCitizen, db: Db, cursor: Cursor = None, limit: Limit = 20) -> Page[SignInOut]:
+    """When, how and from where I signed in, newest first."""
+    found = await queries.sign_ins(db, me, cursor, limit)
+    return pages.page(found, limit, lambda entry: [entry.id], queries.sign_in_shown)
+
+
 @delete("/sessions/{session_id:uuid}")
 async def close_session(session_id: FromPath[UUID], me: TheCitizen, db: Db, house: TheHouse) -> None:
     """Sign out there: its tokens stop at once."""
@@ -76,13 +85,14 @@ async def close_all_sessions(me: TheCitizen, db: Db, house: TheHouse, keep_curre
 async def add_device(data: JSONBody[NewDevice], me: TheCitizen, db: Db, once: Once) -> Response[DeviceOut]:
     """Register this phone for pushes."""
     device = await service.add_device(db, me, data)
-    return wire.created(convert(device, DeviceOut, from_attributes=True), f"/v1/citizen/devices/{device.id}")
+    shown = queries.device_shown(device, device.created_at, me)
+    return wire.created(shown, f"/v1/citizen/devices/{device.id}")
 
 
 @get("/devices")
 async def list_devices(me: TheCitizen, db: Db) -> list[DeviceOut]:
     """The phones that ring for me."""
-    return [convert(device, DeviceOut, from_attributes=True) for device in await queries.devices(db, me)]
+    return await queries.devices(db, me)
 
 
 @delete("/devices/{device_id:uuid}")
@@ -96,6 +106,7 @@ citizen = [
     get_account,
     change_account,
     list_sessions,
+    list_sign_ins,
     close_session,
     close_current_session,
     close_all_sessions,

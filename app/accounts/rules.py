@@ -1,7 +1,7 @@
 """The law of accounts: their states, phone numbers, personal numbers, levels. Pure."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 import phonenumbers
@@ -12,7 +12,26 @@ from app.core.jobs import Lane, declare
 TELL_JOB = declare("tell-security", Lane.NORMAL)
 """Tells a resident what happened to their account; the notifications stand above."""
 
-TOLD = frozenset({"refresh-reused", "eid-linked", "state-changed", "merged", "signed-out-everywhere"})
+MERGED_JOB = declare("account-merged", Lane.URGENT)
+"""Each slice hands what it holds of a merged account to the one that stays."""
+
+MERGE_TTL = timedelta(minutes=10)
+"""How long a resident may think about the offer to merge two accounts."""
+
+NAMELESS = "—"
+"""What a device without a name is called."""
+
+TOLD = frozenset(
+    {
+        "refresh-reused",
+        "eid-linked",
+        "state-changed",
+        "merged",
+        "signed-out-everywhere",
+        "new-device",
+        "phone-changed",
+    }
+)
 """Entries of the trail that the resident is told of, each with a template `security-…`."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"
@@ -80,6 +99,24 @@ class AccountShut(AppError):
     )
 
 
+class NoMergeOffer(AppError):
+    status, code = 404, "no-merge-offer"
+    title = Text("Không có lời đề nghị gộp này", "No such merge offer")
+    detail = Text(
+        "Lời đề nghị chỉ dùng được một lần, trong mười phút. Hãy gắn lại định danh điện tử.",
+        "An offer works once, within ten minutes. Please link the national eID again.",
+    )
+
+
+class MergeRefused(AppError):
+    status, code = 409, "merge-refused"
+    title = Text("Không gộp được hai tài khoản", "The two accounts cannot be merged")
+    detail = Text(
+        "Cả hai tài khoản phải đang hoạt động; có một tài khoản ở trạng thái “{state}”. Vui lòng liên hệ 1022.",
+        "Both accounts must be active, and one of them is {state}. Please call 1022.",
+    )
+
+
 class BadPhone(AppError):
     status, code = 422, "bad-phone"
     title = Text("Số điện thoại không hợp lệ", "The phone number is not valid")
@@ -95,7 +132,9 @@ class BadIdentity(AppError):
 
 
 def parse_phone(text: str) -> str:
-    """E.164 of a Vietnamese mobile number. Raises BadPhone."""
+    """E.164 of a Vietnamese mobile number, written in ASCII. Raises BadPhone."""
+    if not re.fullmatch(r"[+0-9][0-9 ().-]{7,19}", text):
+        raise BadPhone
     try:
         number = phonenumbers.parse(text, "VN")
     except phonenumbers.NumberParseException as wrong:

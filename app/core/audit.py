@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,10 +15,17 @@ from app.core.db import Base
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
 
+SIGN_INS = ("signed-in", "proved-again")
+"""Entries that make the history of sign-ins."""
+SIGN_IN_LIST = ", ".join(f"'{action}'" for action in SIGN_INS)
+
 
 class AuditEntry(Base):
     __tablename__ = "audit_entry"
-    __table_args__ = (Index(None, "account_id", "id"),)
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index("audit_entry_sign_in_idx", "account_id", "id", postgresql_where=text(f"action IN ({SIGN_IN_LIST})")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from app.core import idempotency
+from app.core.bodies import Clear
 from app.core.db import Database, committed, hold, release
 from app.core.idempotency import Answer, Claim
 
@@ -66,10 +67,12 @@ def transactional(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        unit = Unit(scope["litestar_app"].state.house.database)
+        house = scope["litestar_app"].state.house
+        unit = Unit(house.database)
         cast(dict[str, Any], scope)[UNIT] = unit
         try:
-            await app(scope, receive, _Committing(unit, send))
+            clear = Clear(receive, house.settings.server.body_bytes_max)
+            await app(scope, clear, _Committing(unit, send))
         finally:
             await unit.close()
 

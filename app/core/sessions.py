@@ -1,17 +1,19 @@
 """Sessions of people who signed in: short access tokens, refresh secrets that rotate (RFC 9700 §4.14.2).
 
 A refresh secret used twice within TOLERANCE gives the same successor (two taps, a lost answer); later it means that it was
-stolen, and the session ends. Successors are derived, so nothing secret is stored.
+stolen, and the session ends, however many successors it has had. Successors are derived and each carries our tag, so that
+any secret we ever gave out is known again and none is stored.
 """
 
 import base64
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import CheckConstraint, ColumnElement, LargeBinary, delete, or_, select, update
+from sqlalchemy import CheckConstraint, ColumnElement, LargeBinary, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,8 +67,13 @@ class Session(Base):
 class SessionOut(Out):
     id: UUID
     device_name: str
+    methods: list[str]
+    """How the person proved who they are (RFC 8176)."""
+    level: int | None
+    """A resident's assurance level."""
     created_at: datetime
     last_used_at: datetime
+    """When it last got an access token: ten minutes behind at most."""
     current: bool
 
 
@@ -97,9 +104,10 @@ def open_session(
     db: AsyncSession, house: House, audience: str, subject_id: UUID, facts: dict[str, Any], device_name: str
 ) -> Opened:
     now = datetime.now(UTC)
-    secret = new_secret()
+    session_id = new_id()
+    secret = _tagged(house.crypto, session_id, new_secret())
     session = Session(
-        id=new_id(),
+        id=session_id,
         audience=audience,
         subject_id=subject_id,
         facts=facts,
@@ -127,13 +135,14 @@ async def rotate(house: House, audience: str, refresh_token: str, stolen: Stolen
         if session is None or session.audience != audience or session.ended_at or session.expires_at <= now:
             raise RefreshRefused
         used, following = hash_secret(secret), _successor(house.crypto, session.id, secret)
+        soon = now - session.rotated_at <= TOLERANCE
         if used == session.refresh_hash:
             session.previous_hash, session.refresh_hash, session.rotated_at = used, hash_secret(following), now
             session.expires_at = now + timedelta(days=house.settings.tokens.refresh_ttl_days)
             return Opened(session, following)
-        if used == session.previous_hash and now - session.rotated_at <= TOLERANCE:
+        if used == session.previous_hash and soon:
             return Opened(session, following)
-        if used == session.previous_hash:
+        if not soon and (used == session.previous_hash or _ours(house.crypto, session.id, secret)):
             await end(db, house.revocations, [session.id])
             if stolen is not None:
                 await stolen(db, session)
@@ -195,6 +204,13 @@ async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:
     return found.all()
 
 
+async def is_new_device(db: AsyncSession, session: Session) -> bool:
+    """Whether the person was signed in before, and never on a device of this name. The first of all is no news."""
+    earlier = (Session.subject_id == session.subject_id) & (Session.id != session.id)
+    known = await db.scalar(select(func.bool_or(Session.device_name == session.device_name)).where(earlier))
+    return known is False
+
+
 async def end_own(db: AsyncSession, house: House, who: Citizen | Officer, session_id: UUID) -> None:
     """Raises NoSuchSession for a session that is over or another's."""
     if session_id not in await _alive_ids(db, who.id):
@@ -206,6 +222,8 @@ def shown(session: Session, who: Citizen | Officer) -> SessionOut:
     return SessionOut(
         id=session.id,
         device_name=session.device_name,
+        methods=session.facts.get("amr", []),
+        level=session.facts.get("level"),
         created_at=session.created_at,
         last_used_at=session.rotated_at,
         current=session.id == who.session_id,
@@ -238,4 +256,17 @@ def _parse(refresh_token: str) -> tuple[UUID, str]:
 
 
 def _successor(crypto: Crypto, session_id: UUID, secret: str) -> str:
-    return base64.urlsafe_b64encode(crypto.index("session.refresh", f"{session_id}:{secret}")).rstrip(b"=").decode()
+    return _tagged(crypto, session_id, _text(crypto.index("session.refresh", f"{session_id}:{secret}")))
+
+
+def _tagged(crypto: Crypto, session_id: UUID, secret: str) -> str:
+    return f"{secret}.{_text(crypto.index('session.tag', f'{session_id}:{secret}')[:16])}"
+
+
+def _ours(crypto: Crypto, session_id: UUID, secret: str) -> bool:
+    """Whether we gave this secret out for this session, at any time."""
+    return hmac.compare_digest(_tagged(crypto, session_id, secret.rpartition(".")[0]).encode(), secret.encode())
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

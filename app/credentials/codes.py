@@ -1,4 +1,7 @@
-"""Sign-in by phone: a code by SMS. The answer to asking is the same whether or not the number has an account."""
+"""Codes by SMS: to sign in by phone, and to confirm a phone of one's own account.
+
+The answer to asking is the same whether or not the number has an account, and so is the way to it.
+"""
 
 import hmac
 from datetime import UTC, datetime
@@ -19,22 +22,39 @@ from app.core.limits import Rate
 from app.core.sessions import TokensOut
 from app.credentials import rules, service
 from app.credentials.models import PhoneCode
-from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, BadCode
-from app.credentials.schemas import AskCode, NewSession
+from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, WORD_TTL, BadCode, Purpose
+from app.credentials.schemas import AskCode, Asking, NewSession
 
 SMS_TEXT = {
-    "vi": "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
-    "en": "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (Purpose.SIGN_IN, "vi"): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (
+        Purpose.CONFIRM,
+        "vi",
+    ): "{code} la ma xac nhan so dien thoai cho tai khoan ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.CONFIRM, "en"): "{code} confirms this phone for a city app account, valid for 5 minutes. "
+    "Never give it to anybody.",
+    (Purpose.CHANGED, "vi"): "So dien thoai nay khong con dung de dang nhap ung dung thanh pho. "
+    "Neu khong phai ban yeu cau, hay goi 1022.",
+    (Purpose.CHANGED, "en"): "This number no longer signs in to the city app. If you did not ask for it, call 1022.",
 }
 """Without diacritics: one SMS of 160 characters instead of three."""
 
 
 async def ask(house: House, asked: AskCode, address: str) -> datetime:
-    """Have a code sent; returns when it ends. Raises BadPhone, TooManyRequests.
+    """Have a sign-in code sent; returns when it ends. Raises BadPhone, TooManyRequests."""
+    return await send(house, parse_phone(asked.phone), asked, address, Purpose.SIGN_IN, None)
+
+
+async def send(
+    house: House, phone: str, asked: Asking, address: str, purpose: Purpose, account_id: UUID | None
+) -> datetime:
+    """A new code for a phone; returns when it ends. Raises TooManyRequests.
 
     Asked twice at once, a phone still has one code that works: a second would double the guesses.
     """
-    phone = parse_phone(asked.phone)
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
     (await house.limits.spend(Rate("phone-codes-address", per_address, 600, per_address), address)).check()
@@ -44,6 +64,8 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
     now = datetime.now(UTC)
     code = PhoneCode(
         id=new_id(),
+        purpose=purpose,
+        account_id=account_id,
         phone_index=index,
         phone_sealed=house.crypto.encrypt(PHONE, phone),
         tries=0,
@@ -61,20 +83,47 @@ async def ask(house: House, asked: AskCode, address: str) -> datetime:
 
 
 async def sign_in(house: House, asked: NewSession) -> TokensOut:
-    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut.
-
-    A try is counted before anything is refused, because the count must outlive the refusal.
-    """
+    """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut."""
     phone = parse_phone(asked.phone)
-    index = house.crypto.index(PHONE, phone)
-    (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
-    async with house.database.transaction() as db:
-        code = await _used(db, house.crypto, index, asked.code)
-    if code is None:
-        raise BadCode
+    code = await use(house, phone, asked.code, Purpose.SIGN_IN, None)
     async with house.database.transaction() as db:
         account = await _account(db, house.crypto, phone, code.language)
         return await service.open_session(db, house, account, Method.PHONE, 0, asked.device_name)
+
+
+async def use(house: House, phone: str, digits: str, purpose: Purpose, account_id: UUID | None) -> PhoneCode:
+    """The phone's code, if these are its digits; it works once. Raises BadCode, TooManyRequests.
+
+    A transaction of its own: a try is counted before anything is refused, because the count must outlive the refusal.
+    """
+    index = house.crypto.index(PHONE, phone)
+    (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
+    async with house.database.transaction() as db:
+        mine = PhoneCode.account_id.is_not_distinct_from(account_id) & (PhoneCode.purpose == purpose)
+        code = await _used(db, house.crypto, index, mine, digits)
+    if code is None:
+        raise BadCode
+    return code
+
+
+def say_changed(db: AsyncSession, crypto: Crypto, phone: str, language: str, account_id: UUID) -> None:
+    """A word to the number that was the account's until now."""
+    now = datetime.now(UTC)
+    word = PhoneCode(
+        id=new_id(),
+        purpose=Purpose.CHANGED,
+        account_id=account_id,
+        phone_index=crypto.index(PHONE, phone),
+        phone_sealed=crypto.encrypt(PHONE, phone),
+        code_index=b"",
+        tries=0,
+        language=language,
+        created_at=now,
+        expires_at=now + WORD_TTL,
+        used_at=now,
+    )
+    db.add(word)
+    outbox.put(db, SMS_JOB, code_id=word.id)
 
 
 async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str, str] | None:
@@ -82,7 +131,7 @@ async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str,
     code = await db.get(PhoneCode, code_id)
     if code is None or code.phone_sealed is None or code.expires_at <= datetime.now(UTC):
         return None
-    text = SMS_TEXT[code.language].format(code=digits_of(crypto, code.id))
+    text = SMS_TEXT[Purpose(code.purpose), code.language].format(code=digits_of(crypto, code.id))
     return crypto.decrypt(PHONE, code.phone_sealed), text
 
 
@@ -95,11 +144,13 @@ async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(PhoneCode).where(PhoneCode.expires_at < datetime.now(UTC) - CODE_TTL))
 
 
-async def _used(db: AsyncSession, crypto: Crypto, index: bytes, digits: str) -> PhoneCode | None:
+async def _used(
+    db: AsyncSession, crypto: Crypto, index: bytes, mine: ColumnElement[bool], digits: str
+) -> PhoneCode | None:
     """Count one try; the code, if the digits fit it. Too many tries end it."""
     code = await db.scalar(
         select(PhoneCode)
-        .where(PhoneCode.phone_index == index, _unused(), PhoneCode.expires_at > datetime.now(UTC))
+        .where(PhoneCode.phone_index == index, mine, _unused(), PhoneCode.expires_at > datetime.now(UTC))
         .with_for_update()
     )
     if code is None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import service as accounts
 from app.accounts import states
 from app.accounts.models import Account
-from app.accounts.rules import Method
+from app.accounts.rules import NAMELESS, Method
 from app.core import sessions
 from app.core.house import House
 from app.core.principals import Citizen
@@ -15,14 +15,36 @@ from app.core.sessions import AccessOut, TokensOut
 
 
 async def open_session(
-    db: AsyncSession, house: House, account: Account, method: Method, level: int, device_name: str
+    db: AsyncSession,
+    house: House,
+    account: Account,
+    method: Method,
+    level: int,
+    device_name: str,
+    proved_at: float | None = None,
 ) -> TokensOut:
-    """A session for a locked account whose holder has just proved who they are. Raises AccountShut."""
+    """A session for a locked account whose holder has proved who they are, just now or `proved_at`. Raises AccountShut.
+
+    Who comes to an account that was merged comes to the one that stayed.
+    """
+    if account.merged_into is not None:
+        account = await db.get_one(Account, account.merged_into, with_for_update=True)
     await states.admit(db, account, method)
-    facts = {"level": level, "auth_time": time.time(), "amr": [method]}
+    facts = {"level": level, "auth_time": proved_at or time.time(), "amr": [method]}
     opened = sessions.open_session(db, house, "citizen", account.id, facts, device_name)
     await db.flush()
     principal = await accounts.principal_of(db, opened.session)
+    if await sessions.is_new_device(db, opened.session):
+        accounts.note(
+            db,
+            principal,
+            "new-device",
+            "session",
+            opened.session.id,
+            account_id=account.id,
+            method=method,
+            device=device_name or NAMELESS,
+        )
     accounts.note(
         db,
         principal,

@@ -72,7 +72,7 @@ def routers() -> list[Router]:
     ]
 
 
-SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid")
+SHARED = ("house", "directory", "catalog", "filing", "reading", "views", "staff", "eid", "belongings")
 """What handlers may name besides their input: made once a process."""
 
 

@@ -64,3 +64,8 @@ async def delivered(db: AsyncSession, message_id: UUID, device_id: UUID, outcome
         .values(message_id=message_id, device_id=device_id, outcome=outcome, vendor_id=vendor_id, at=datetime.now(UTC))
         .on_conflict_do_nothing()
     )
+
+
+async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
+    """The inbox of an account that was merged goes to the one that stayed. May run twice."""
+    await db.execute(update(Message).where(Message.account_id == from_id).values(account_id=to_id))
