@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx2
 
@@ -35,6 +36,14 @@ class Make:
             row = Account(id=account_id, full_name="Nguyễn Văn An", level=level, language="vi", version=1)
             row.eid_issuer, row.eid_subject, row.created_at = "tests", str(account_id), datetime.now(UTC)
             db.add(row)
+            opened = sessions.open_session(db, self.house, "citizen", account_id, facts, "test")
+        principal = Citizen(account_id, opened.session.id, level, facts["auth_time"])
+        return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
+
+    async def session(self, account_id: UUID, level: int = 0) -> Resident:
+        """One more session of an account."""
+        facts = {"level": level, "auth_time": time.time(), "amr": ["eid"]}
+        async with self.house.database.transaction() as db:
             opened = sessions.open_session(db, self.house, "citizen", account_id, facts, "test")
         principal = Citizen(account_id, opened.session.id, level, facts["auth_time"])
         return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
