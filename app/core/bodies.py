@@ -2,11 +2,14 @@
 does not). Otherwise a proxy may have checked the first value and we take the last."""
 
 import json
+import re
 from typing import Any
 
 from litestar.types import Receive
 
-from app.core.errors import AppError, Text
+from app.core.errors import AppError, Text, UnsupportedMediaType
+
+JSON = re.compile(rb"application/(json|[a-z0-9.-]+\+json)")
 
 
 class NameTwice(AppError):
@@ -16,18 +19,18 @@ class NameTwice(AppError):
 
 
 class Clear:
-    """Receives a whole body, and refuses it if it is JSON that can be read in two ways.
+    """Receives a whole body for a handler that takes JSON; refuses one that says it is something else, or that can be read
+    in two ways. Asked only once somebody wants the body: who may not come in is told that first."""
 
-    What is larger than any JSON we take (`json_bytes_max`) is a picture.
-    """
-
-    def __init__(self, receive: Receive, json_bytes_max: int) -> None:
+    def __init__(self, receive: Receive, content_type: bytes) -> None:
         self._receive = receive
-        self._json_bytes_max = json_bytes_max
+        self._content_type = content_type.partition(b";")[0].strip().lower()
         self._whole = False
 
     async def __call__(self) -> Any:
-        """Raises NameTwice."""
+        """Raises UnsupportedMediaType, NameTwice."""
+        if self._content_type and not JSON.fullmatch(self._content_type):
+            raise UnsupportedMediaType
         parts: list[bytes] = []
         while not self._whole:
             message = await self._receive()
@@ -37,8 +40,7 @@ class Clear:
             if not message.get("more_body", False):
                 self._whole = True
                 body = b"".join(parts)
-                if len(body) <= self._json_bytes_max and body.lstrip()[:1] in (b"{", b"["):
-                    check(body)
+                check(body)
                 return {"type": "http.request", "body": body, "more_body": False}
         return await self._receive()
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
@@ -67,16 +68,22 @@ def transactional(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        house = scope["litestar_app"].state.house
-        unit = Unit(house.database)
+        unit = Unit(scope["litestar_app"].state.house.database)
         cast(dict[str, Any], scope)[UNIT] = unit
         try:
-            clear = Clear(receive, house.settings.server.body_bytes_max)
-            await app(scope, clear, _Committing(unit, send))
+            await app(scope, _clear(scope, receive), _Committing(unit, send))
         finally:
             await unit.close()
 
     return run
+
+
+def _clear(scope: Scope, receive: Receive) -> Receive:
+    """What a handler that takes JSON receives; others read the body as it is."""
+    handler = cast(HTTPRouteHandler, scope["route_handler"])
+    if "data" not in handler.parsed_fn_signature.parameters:
+        return receive
+    return Clear(receive, next((value for name, value in scope["headers"] if name == b"content-type"), b""))
 
 
 class _Committing:
