@@ -133,7 +133,7 @@ class BadIdentity(AppError):
 
 def parse_phone(text: str) -> str:
     """E.164 of a Vietnamese mobile number, written in ASCII. Raises BadPhone."""
-    if not re.fullmatch(r"[+0-9][0-9 ().-]{7,19}", text):
+    if not re.fullmatch(r"[+(0-9][0-9 ().-]{7,19}", text):
         raise BadPhone
     try:
         number = phonenumbers.parse(text, "VN")
