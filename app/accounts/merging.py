@@ -125,12 +125,15 @@ async def _taken(db: AsyncSession, citizen: Citizen, offer_id: UUID) -> MergeOff
 
 
 def _check(account: Account, survivor: Account) -> None:
-    """Nobody slips out of a suspension or a block by merging, and only what has no identity of its own is merged away."""
+    """Nobody slips out of a suspension or a block by merging, and only what has no identity of its own is merged away.
+
+    Raises MergeRefused, NoMergeOffer.
+    """
     for one in (account, survivor):
         if one.state != State.ACTIVE:
             raise MergeRefused(state=one.state)
     if account.number_index is not None or account.kind != "person" or survivor.number_index is None:
-        raise MergeRefused(state="identity")
+        raise NoMergeOffer
 
 
 async def _join_phones(

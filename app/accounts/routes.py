@@ -45,7 +45,7 @@ async def change_account(
     """Change language or, before it is proved by the eID, the name."""
     account = await queries.me(db, me)
     wire.check_if_match(if_match, wire.etag(account.version))
-    changed = await service.change(db, account, data)
+    changed = await service.change(db, me, account, data)
     person = await person_keys.person(db, house.crypto, me.id)
     return Response(queries.shown(changed, me, person), headers={"ETag": wire.etag(changed.version)})
 

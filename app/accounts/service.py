@@ -50,7 +50,7 @@ def note(
         outbox.put(db, rules.TELL_JOB, entry_id=entry_id)
 
 
-async def change(db: AsyncSession, account: Account, profile: Profile) -> Account:
+async def change(db: AsyncSession, citizen: Citizen, account: Account, profile: Profile) -> Account:
     """Raises NameProved, Masked."""
     if profile.full_name is not UNSET:
         if account.level > 0:
@@ -62,6 +62,8 @@ async def change(db: AsyncSession, account: Account, profile: Profile) -> Accoun
         account.language = profile.language
     account.version += 1
     await db.flush()
+    changed = [name for name in profile.__struct_fields__ if getattr(profile, name) is not UNSET]
+    note(db, citizen, "profile-changed", "account", account.id, account_id=account.id, fields=changed)
     return account
 
 
@@ -104,7 +106,9 @@ async def add_device(db: AsyncSession, citizen: Citizen, new: NewDevice) -> Devi
         index_elements=["value"],
         set_={"account_id": taken.account_id, "session_id": taken.session_id, "name": taken.name},
     )
-    return (await db.scalars(made.returning(Device))).one()
+    device = (await db.scalars(made.returning(Device))).one()
+    note(db, citizen, "device-added", "device", device.id, account_id=citizen.id, platform=new.platform)
+    return device
 
 
 async def remove_device(db: AsyncSession, citizen: Citizen, device_id: UUID) -> None:
@@ -114,6 +118,7 @@ async def remove_device(db: AsyncSession, citizen: Citizen, device_id: UUID) -> 
     )
     if gone is None:
         raise NoSuchDevice
+    note(db, citizen, "device-removed", "device", device_id, account_id=citizen.id)
 
 
 async def move_devices(db: AsyncSession, old_session_id: UUID, session_id: UUID) -> None:

@@ -77,9 +77,10 @@ async def link(
         account = await db.get_one(Account, citizen.id, with_for_update=True)
         holder = await _find(db, house.crypto, identity)
         other = account.eid_subject is not None and (account.eid_issuer, account.eid_subject) != _person(identity)
-        if other:
+        alone = holder is None or holder.id == account.id
+        if other or (not alone and account.number_index is not None):
             raise IdentityTaken
-        if holder is None or holder.id == account.id:
+        if holder is None or alone:
             return await _linked(db, house, citizen, account, identity, returned.device_name)
         offer = await merging.offer(db, citizen, account, holder, identity.level)
         question = await merging.described(db, house.crypto, offer, belongings)

@@ -115,6 +115,8 @@ async def test_a_yes_brings_everything_into_the_account_with_the_eid(
     for account in (survivor, absorbed):
         query = "SELECT count(*) FROM audit_entry WHERE account_id = $1 AND action = 'merged'"
         assert await house.database.hot.fetchval(query, account) == 1
+    methods = [one["method"] for one in (await two.phone.get("/v1/citizen/me/sign-ins"))["items"]]
+    assert methods == ["eid", "phone", "eid"]
     two.phone.token = old
     assert (await two.phone.get("/v1/citizen/me", status=401))["code"] == "sign-in-needed"
 

@@ -102,7 +102,9 @@ async def test_a_job_that_runs_twice_tells_once(
     ring = await citizen.get_phone()
     account_id = await noted(house, citizen, "eid-linked")
     await eventually(outside, f"/phones/{ring}/messages")
-    entry = await house.database.hot.fetchval("SELECT id FROM audit_entry WHERE account_id = $1", account_id)
+    entry = await house.database.hot.fetchval(
+        "SELECT id FROM audit_entry WHERE account_id = $1 AND action = 'eid-linked'", account_id
+    )
     async with open_context(settings) as context:
         for _ in range(2):
             await WORKERS["tell-security"](context, Run(new_id(), 1, {"entry_id": str(entry)}))
