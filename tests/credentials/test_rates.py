@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,17 +106,23 @@ async def test_a_confirmation_spends_the_same_rates_as_a_sign_in(make: Make, new
     check_refusal(await citizen.call("POST", CODES, json={"phone": phone}, status=429), "phone-codes")
 
 
+_mine: ContextVar[bool] = ContextVar("mine", default=False)
+
+
 async def statements(house: House, ask: Any) -> list[str]:
-    """What was asked of PostgreSQL meanwhile."""
+    """What this call asks of PostgreSQL, and not what runs beside it."""
     said: list[str] = []
+    _mine.set(True)
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        said.append(statement)
+        if _mine.get():
+            said.append(statement)
 
     event.listen(house.database.engine.sync_engine, "before_cursor_execute", note)
     try:
         await ask
     finally:
+        _mine.set(False)
         event.remove(house.database.engine.sync_engine, "before_cursor_execute", note)
     return said
 
