@@ -17,11 +17,11 @@ run: .venv/installed-run ## Run a whole city here; Ctrl-C stops it
 demo: .venv/installed-run ## Walk the whole story against a running `make run`
 	@.venv/bin/python -m sandbox.demo
 
-test: .venv/installed-dev ## Every test
+test: tests/interop/node_modules/.installed ## Every test
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-interop: ## Clients and servers that others wrote (none yet)
-	@echo "No interop tests yet."
+interop: tests/interop/node_modules/.installed ## Held against clients and servers that others wrote
+	.venv/bin/python -m pytest tests/interop
 
 check: .venv/installed-dev ## Style, types, floors, documents, migrations, spelling
 	.venv/bin/ruff check .
@@ -41,6 +41,9 @@ lock: ## Renew the locks from pyproject.toml (needs uv)
 
 .venv/installed-run: locks/run.txt
 	@.ci/install run
+
+tests/interop/node_modules/.installed: .venv/installed-dev tests/interop/package-lock.json
+	PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel error && touch $@
 
 .venv/installed-dev: locks/dev.txt
 	@.ci/install dev && touch .venv/installed-run

@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from msgspec import Struct
 
+from app.core.crypto import Crypto
 from bench import city as cities
-from bench import pgbench, probes, table
+from bench import codes, pgbench, probes, table
 from bench.calls import Calls
 from bench.city import City
 from bench.ground import Ground, ground
@@ -16,7 +18,12 @@ from bench.pgbench import Script
 from bench.rounds import Rounds
 from bench.table import Row
 
-API, ALONE, BARE = (("app.main",), ("bench.servers", "alone"), ("bench.servers", "bare"))
+API, ALONE, BARE, CHECKED = (
+    ("app.main",),
+    ("bench.servers", "alone"),
+    ("bench.servers", "bare"),
+    ("bench.servers", "checked"),
+)
 
 
 class Plan(Struct, frozen=True):
@@ -28,10 +35,15 @@ class Plan(Struct, frozen=True):
     requests: Callable[[Calls], list[bytes]]
     script: Callable[[City], Script] | None = None
     target: float | None = None
+    before: Callable[[str], object] | None = None
+    """What each round begins with, given the database."""
 
 
 PLANS = [
     Plan("bare", "bare Litestar, JSON, no database", BARE, Calls.hello),
+    Plan("token", "behind a door, and nothing else", CHECKED, Calls.checked),
+    Plan("me", "my account", API, Calls.me),
+    Plan("sign-in", "sign-in by code", API, Calls.sign_ins, before=lambda url: asyncio.run(codes.freshen(url))),
     Plan("own", "ticket by key, coalesced", API, Calls.own_tickets, lambda _: pgbench.own(), 0.12),
     Plan("own-alone", "ticket by key, a statement each", ALONE, Calls.own_tickets, lambda _: pgbench.own(), 0.08),
     Plan("unit", "ticket of the unit by key (officer)", API, Calls.unit_tickets, lambda _: pgbench.own()),
@@ -54,18 +66,19 @@ def main() -> None:
     with ground() as made:
         found = [] if asked.only else [*probes.tokens(made.keys), *probes.memory(made), probes.start(made)]
         city = asyncio.run(cities.make(made.url))
+        signs = asyncio.run(codes.make(made.url, Crypto(made.settings.crypto)))
         plans = [plan for plan in PLANS if not asked.only or plan.name in asked.only]
-        rows = list(_rows(made, city, plans, Rounds(made, asked.rounds, asked.seconds)))
+        rows = list(_rows(made, Calls(made.keys, city, signs), plans, Rounds(made, asked.rounds, asked.seconds)))
     table.show(rows, found, made.settings.database.hot_pool_size)
 
 
-def _rows(made: Ground, city: City, plans: list[Plan], rounds: Rounds) -> Iterator[Row]:
-    calls = Calls(made.keys, city)
+def _rows(made: Ground, calls: Calls, plans: list[Plan], rounds: Rounds) -> Iterator[Row]:
     for plan in plans:
         print(f"{plan.said} …", file=sys.stderr)
-        script = plan.script(city) if plan.script else None
-        with made.process(*plan.server, ready="/" if plan.server == BARE else "/health/ready") as pid:
-            yield Row(plan.said, plan.target, rounds.measure(pid, plan.requests(calls), script))
+        script = plan.script(calls.city) if plan.script else None
+        with made.process(*plan.server, ready="/" if plan.server in (BARE, CHECKED) else "/health/ready") as pid:
+            before = partial(plan.before, made.url) if plan.before else None
+            yield Row(plan.said, plan.target, rounds.measure(pid, plan.requests(calls), script, before))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.core.auth import claims_of
-from app.core.principals import Citizen, Officer
+from app.core.principals import Citizen, Grant, Officer, Where
 from app.core.tokens import Keys
 from bench.city import CITIZENS, TICKETS, City, citizen_id, ticket_id
 from bench.load import KEY
@@ -22,9 +22,10 @@ WORDS = "Trên phố Hàng Bông xuất hiện ổ gà lớn sâu khoảng 20 cm
 class Calls:
     """Makes them, always the same ones."""
 
-    def __init__(self, keys: Keys, city: City) -> None:
+    def __init__(self, keys: Keys, city: City, signs: list[bytes]) -> None:
         self._keys = keys
-        self._city = city
+        self.city = city
+        self._signs = signs
         self._dice = random.Random(2026)
         self._citizens = [self._citizen(number) for number in range(CITIZENS)]
         units = sorted(set(city.departments))
@@ -32,6 +33,15 @@ class Calls:
 
     def hello(self) -> list[bytes]:
         return [get("/", "")]
+
+    def checked(self) -> list[bytes]:
+        return [get("/v1/citizen/nothing", token) for token in self._citizens]
+
+    def me(self) -> list[bytes]:
+        return [get("/v1/citizen/me", token) for token in self._citizens]
+
+    def sign_ins(self) -> list[bytes]:
+        return [_post("/v1/public/sessions", "", body) for body in self._signs]
 
     def own_tickets(self) -> list[bytes]:
         """Each resident asks for tickets of their own."""
@@ -43,12 +53,12 @@ class Calls:
     def unit_tickets(self) -> list[bytes]:
         """Officers ask for tickets of their unit."""
         return [
-            get(f"/v1/officer/tickets/{ticket_id(n)}", self._officers[self._city.departments[n]])
+            get(f"/v1/officer/tickets/{ticket_id(n)}", self._officers[self.city.departments[n]])
             for n in self._dice.sample(range(TICKETS), DIFFERENT)
         ]
 
     def inboxes(self) -> list[bytes]:
-        return [get("/v1/officer/tickets?limit=50", self._officers[unit]) for unit in self._city.inboxes]
+        return [get("/v1/officer/tickets?limit=50", self._officers[unit]) for unit in self.city.inboxes]
 
     def filings(self) -> list[bytes]:
         """All categories, places all over the city; half of the residents confirmed the ward, half let it be found."""
@@ -59,28 +69,32 @@ class Calls:
         place = {"lat": float(point["lat"]), "lon": float(point["lon"])}
         body = msgspec.json.encode(
             {
-                "category_code": self._dice.choice(self._city.categories),
+                "category_code": self._dice.choice(self.city.categories),
                 "description": WORDS,
                 "place": place | ({"area_code": point["area_code"]} if number % 2 else {}),
                 "address": f"{number} phố Hàng Bông",
             }
         )
-        head = _head("POST", "/v1/citizen/tickets", self._citizens[number % CITIZENS])
-        kind = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-        return head + kind + b'idempotency-key: "' + KEY + b'"\r\n\r\n' + body
+        return _post("/v1/citizen/tickets", self._citizens[number % CITIZENS], body)
 
     def _citizen(self, number: int) -> str:
         who = Citizen(UUID(citizen_id(number)), UUID(citizen_id(number)), 2)
         return self._keys.issue(claims_of(who), "citizen", TOKEN_S)
 
     def _officer(self, officer_id: str, unit: str) -> str:
-        acts = frozenset({"ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
-        who = Officer(UUID(officer_id), UUID(officer_id), frozenset({unit}), acts)
+        acts = frozenset({"ticket.see", "ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
+        grant = Grant(acts, Where(departments=frozenset({unit})))
+        who = Officer(UUID(officer_id), UUID(officer_id), unit, (grant,))
         return self._keys.issue(claims_of(who), "officer", TOKEN_S)
 
 
 def get(path: str, token: str) -> bytes:
     return _head("GET", path, token) + b"\r\n"
+
+
+def _post(path: str, token: str, body: bytes) -> bytes:
+    kind = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+    return _head("POST", path, token) + kind + b'idempotency-key: "' + KEY + b'"\r\n\r\n' + body
 
 
 def _head(method: str, path: str, token: str) -> bytes:

@@ -71,6 +71,10 @@ def filing(body: bytes) -> Script:
         "told_job_id": uuid(TOLD, "n"),
         "deadline_job_id": uuid(DEADLINE, "n"),
         "trace": "''",
+        "delegate_id": "NULL",
+        "entry_id": "gen_random_uuid()",
+        "from_address": "'127.0.0.1'",
+        "request_id": "''",
     }
     row = [array(values[name], kind) for name, kind in COLUMNS.items()]
     return Script(

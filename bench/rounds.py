@@ -58,11 +58,14 @@ class Rounds:
         self._count = count
         self._seconds = seconds
 
-    def measure(self, api_pid: int, requests: list[bytes], script: Script | None) -> Measured:
+    def measure(
+        self, api_pid: int, requests: list[bytes], script: Script | None, before: Callable[[], object] | None = None
+    ) -> Measured:
+        """`before` makes each round's start the same, where the rounds use something up."""
         api: list[Round] = []
         yardstick: list[Round] = []
         for _ in range(self._count):
-            api.append(self._quiet(lambda: self._api(api_pid, requests)))
+            api.append(self._quiet(lambda: self._api(api_pid, requests, before)))
             if script is not None:
                 yardstick.append(self._quiet(lambda: self._pgbench(script)))
         middle = median(api)
@@ -82,7 +85,9 @@ class Rounds:
             print(f"  disturbed: others used {runs[-1].others:.0%} of a core; once more", file=sys.stderr)
         return min(runs, key=lambda one: one.others)
 
-    def _api(self, pid: int, requests: list[bytes]) -> Round:
+    def _api(self, pid: int, requests: list[bytes], before: Callable[[], object] | None) -> Round:
+        if before is not None:
+            before()
         watch = Watch(self._ground, pid)
         job = Job(self._ground.ports["api"], requests, CLIENTS, WARM_UP_S, self._seconds, uuid.uuid4().hex)
         seen = load(self._ground, job)

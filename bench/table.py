@@ -28,28 +28,30 @@ def show(rows: list[Row], found: list[Probe], connections: int) -> None:
         f"{date.today():%Y-%m-%d}, Python {platform.python_version()}; {CLIENTS} clients, one API process;"  # noqa: DTZ011
         f" pgbench -M prepared -c {connections} with the same SQL = 1; p99 target ≤ {P99_MS:.0f} ms"
     )
-    console.print(_rates(rows))
+    bare = next((row.measured.api.per_s for row in rows if row.said.startswith("bare")), None)
+    console.print(_rates(rows, bare))
     if found:
         console.print(_figures(found))
 
 
-def _rates(rows: list[Row]) -> Table:
+def _rates(rows: list[Row], bare: float | None) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("through HTTP")
-    for name in ("requests/s", "pgbench/s", "÷ pgbench", "target", "p50 ms", "p99 ms"):
+    for name in ("requests/s", "÷ bare", "pgbench/s", "÷ pgbench", "target", "p50 ms", "p99 ms"):
         table.add_column(name, justify="right")
     for name in ("API µs", "PG µs", "PG µs in pgbench", "client µs"):
         table.add_column(name, justify="right", style="dim")
     for row in rows:
-        table.add_row(row.said, *_rate(row))
+        table.add_row(row.said, *_rate(row, bare))
     return table
 
 
-def _rate(row: Row) -> list[str]:
+def _rate(row: Row, bare: float | None) -> list[str]:
     api, beside, ratio = row.measured.api, row.measured.yardstick or Round(per_s=0, postgres_us=0), row.measured.ratio
     held = row.target is None or (ratio or 0) >= row.target
     return [
         f"{api.per_s:,.0f}",
+        f"{api.per_s / bare:.3f}" if bare else "–",
         f"{beside.per_s:,.0f}" if ratio else "–",
         f"{ratio:.3f}" if ratio else "–",
         f"≥ {row.target:.2f} {_mark(held)}" if row.target else "",

@@ -11,9 +11,14 @@ TABLES = (
     "app.core.sign_ins",
     "app.core.signing_keys",
     "app.accounts.models",
+    "app.consents.models",
     "app.credentials.models",
+    "app.data_requests.models",
+    "app.delegations.models",
     "app.departments.models",
     "app.notifications.models",
+    "app.signals.models",
     "app.tickets.models",
+    "app.trail.models",
 )
 """The modules that declare tables."""

@@ -14,6 +14,7 @@ for module in TABLES:
     importlib.import_module(module)
 
 LOCK = 7_265_733
+WAIT_S = 0.2
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "10min"
 
@@ -34,7 +35,9 @@ async def run() -> None:
     url = context.config.get_main_option("sqlalchemy.url") or ""
     engine = engine_to(url, {"statement_timeout": STATEMENT_TIMEOUT}, poolclass=NullPool)
     async with engine.connect() as connection:
-        await connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+        while not await connection.scalar(text(f"SELECT pg_try_advisory_lock({LOCK})")):
+            await connection.rollback()  # who waits in a transaction holds up an index that is built concurrently
+            await asyncio.sleep(WAIT_S)
         await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         await connection.commit()
         await connection.run_sync(migrate)

@@ -117,7 +117,7 @@ class Story:
         found = await self._officer.get(f"/v1/officer/tickets/{self.ticket['id']}")
         inbox = await self._officer.get("/v1/officer/tickets?limit=100")
         check(self.ticket["id"] in {one["id"] for one in inbox["items"]} or inbox.get("next"), "it is in the inbox")
-        return f"{me['full_name']} of {me['roles'][0]['department_code']} sees {found['code']} ({found['status']})"
+        return f"{me['full_name']} of {me['unit']['code']} sees {found['code']} ({found['status']})"
 
     async def _accept(self) -> str:
         moved = await self._act("moves", {"to": "accepted", "note": "Đã xác minh tại hiện trường."})

@@ -9,15 +9,43 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Meta, Struct
 
-SYSTEMS = ("eid", "staff", "sms", "fcm")
+SYSTEMS = ("eid", "eid-again", "staff", "sms", "fcm", "population", "business")
+"""`eid-again` lies where the eID is asked again with a refresh token; it knows no other fault."""
+Lie = Literal[
+    "nonce",
+    "audience",
+    "party",
+    "issuer",
+    "expiry",
+    "issue",
+    "start",
+    "level",
+    "unknown-level",
+    "loose-level",
+    "time",
+    "no-time",
+    "access-hash",
+    "key",
+    "signature",
+    "algorithm",
+    "token",
+    "subject",
+    "userinfo",
+    "metadata",
+    "plain-http",
+    "no-par",
+    "gender",
+    "number",
+]
 FOREVER = 1_000_000_000
 
 
 class Fault(Struct, kw_only=True):
     """`slow` answers late, `error` answers `status` and does nothing, `drop` does it and never answers, `nonsense` answers
-    200 with what is no JSON."""
+    200 with what is no JSON, `lie` (of the OpenID providers) answers well-formed untruths `about` something."""
 
-    kind: Literal["slow", "error", "drop", "nonsense"]
+    kind: Literal["slow", "error", "drop", "nonsense", "lie"]
+    about: Lie = "nonce"
     seconds: Annotated[float, Meta(ge=0, le=120)] = 5.0
     status: Annotated[int, Meta(ge=400, le=599)] = 503
     count: Annotated[int, Meta(ge=1)] = FOREVER
@@ -33,12 +61,23 @@ class Faults:
     def strike(self, system: str) -> Fault | None:
         """The fault of this call, counted down."""
         fault = self.by_system.get(system)
-        if fault is None:
+        if fault is None or fault.kind == "lie":
             return None
+        self._count(system, fault)
+        return fault
+
+    def lies(self, system: str, *about: Lie) -> Lie | None:
+        """What to lie about now, if it is one of these; counted down."""
+        fault = self.by_system.get(system)
+        if fault is None or fault.kind != "lie" or fault.about not in about:
+            return None
+        self._count(system, fault)
+        return fault.about
+
+    def _count(self, system: str, fault: Fault) -> None:
         fault.count -= 1
         if fault.count == 0:
             del self.by_system[system]
-        return fault
 
 
 @get("/faults")

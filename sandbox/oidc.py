@@ -1,28 +1,29 @@
 """An OpenID Connect provider, twice: the national eID (`/eid`) and the city's staff directory (`/staff`).
 
-Authorization code with PKCE, pushed authorization requests, RS256 signatures, userinfo. The page of the provider lets one
-choose a test person; a program posts the same form.
+Authorization code with PKCE, pushed authorization requests, refresh tokens, RS256 signatures, userinfo. The page of the provider
+lets one choose a test person; a program posts the same form. It lies on demand (`faults.Lie`).
 """
 
 import base64
-import hashlib
 import html
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from joserfc import jwt
 from litestar import MediaType, Request, Response, Router, get, post
+from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from sandbox.faults import faulty
+from sandbox.faults import Faults, faulty
+from sandbox.grants import Grant, Grants
 from sandbox.keys import Keys
 from sandbox.pages import page, table
+from sandbox.signing import Ring
 
-CODE_TTL_S = 60
 REQUEST_TTL_S = 300
 
 AnyRequest = Request[Any, Any, Any]
@@ -34,18 +35,11 @@ class Client(Struct, frozen=True):
     redirect_uri: str
 
 
-class Grant(Struct, frozen=True):
-    """What a code stands for."""
-
-    asked: dict[str, str]
-    claims: dict[str, Any]
-    expires: float
-
-
 class Provider:
     """`address` is where it answers; its issuer may be another name.
 
-    `people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo.
+    `people` are the choices of the page (value → label); `claims` says who a choice is: id token, userinfo. Who is suspended
+    gets nothing.
     """
 
     def __init__(
@@ -62,12 +56,15 @@ class Provider:
         self._issuer = issuer
         self._address = address
         self._client = client
-        self._keys = keys
         self._people = people
         self._claims = claims
         self._pushed: dict[str, tuple[dict[str, str], float]] = {}
-        self._codes: dict[str, Grant] = {}
-        self._tokens: dict[str, Grant] = {}
+        self.ring = Ring(keys.signing)
+        self.grants = Grants(name, issuer, client.client_id, self.ring, keys.signing)
+        self.issuer, self.client_id = issuer, client.client_id
+        self.suspended: set[str] = set()
+        self.calls: Counter[str] = Counter()
+        """How often each endpoint was called."""
 
     def router(self) -> Router:
         inside = [self._metadata(), self._jwks(), self._push(), self._token(), self._userinfo()]
@@ -80,34 +77,44 @@ class Provider:
         issuer, address = self._issuer, self._address
 
         @get("/.well-known/openid-configuration")
-        async def metadata() -> dict[str, Any]:
-            return {
-                "issuer": issuer,
+        async def metadata(state: State) -> dict[str, Any]:
+            self.calls["metadata"] += 1
+            lie = _faults(state).lies(self.name, "metadata", "no-par", "plain-http")
+            said = {
+                "issuer": "https://another-provider.example" if lie == "metadata" else issuer,
                 "authorization_endpoint": f"{address}/authorize",
                 "pushed_authorization_request_endpoint": f"{address}/par",
-                "token_endpoint": f"{address}/token",
+                "token_endpoint": "ftp://elsewhere.example/token" if lie == "plain-http" else f"{address}/token",
                 "userinfo_endpoint": f"{address}/userinfo",
                 "jwks_uri": f"{address}/jwks",
                 "response_types_supported": ["code"],
+                "scopes_supported": ["openid", "profile", "offline_access"],
+                "grant_types_supported": ["authorization_code", "refresh_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
                 "code_challenge_methods_supported": ["S256"],
                 "acr_values_supported": ["LoA1", "LoA2"],
                 "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "authorization_response_iss_parameter_supported": True,
+                "backchannel_logout_supported": True,
+                "backchannel_logout_session_supported": True,
             }
+            return {name: value for name, value in said.items() if lie != "no-par" or not name.startswith("pushed_")}
 
         return metadata
 
     def _jwks(self) -> HTTPRouteHandler:
         @get("/jwks")
         async def jwks() -> dict[str, Any]:
-            return {"keys": [self._keys.signing.as_dict(private=False)]}
+            self.calls["jwks"] += 1
+            return self.ring.published()
 
         return jwks
 
     def _push(self) -> HTTPRouteHandler:
         @post("/par", status_code=201)
         async def push(request: AnyRequest) -> Response[Any]:
+            self.calls["par"] += 1
             if not self._is_client(request):
                 return Response({"error": "invalid_client"}, status_code=401)
             asked = {name: str(value) for name, value in (await request.form()).items()}
@@ -120,7 +127,7 @@ class Provider:
     def _show(self) -> HTTPRouteHandler:
         @get("/authorize")
         async def show(request: AnyRequest) -> Response[Any]:
-            asked = self._asked(dict(request.query_params))
+            asked = self.asked(dict(request.query_params))
             if isinstance(asked, str):
                 return Response({"error": asked}, status_code=400)
             hidden = "".join(
@@ -143,47 +150,59 @@ class Provider:
         @post("/authorize", status_code=303)
         async def choose(request: AnyRequest) -> Response[Any]:
             form = {name: str(value) for name, value in (await request.form()).items()}
-            asked = self._asked(form | dict(request.query_params))
+            asked = self.asked(form | dict(request.query_params))
             if isinstance(asked, str):
                 return Response({"error": asked}, status_code=400)
             back = {"state": asked.get("state", ""), "iss": self._issuer}
             claims = self._claims(form.get("person", ""), form | asked)
-            if claims is None:
+            if claims is None or claims["sub"] in self.suspended:
                 back["error"] = "access_denied"
             else:
-                back["code"] = secrets.token_urlsafe(24)
-                self._codes[back["code"]] = Grant(asked, claims, time.time() + CODE_TTL_S)
+                back["code"] = self.grants.new_code(asked, claims)
             return Response(b"", status_code=303, headers={"Location": f"{asked['redirect_uri']}?{urlencode(back)}"})
 
         return choose
 
     def _token(self) -> HTTPRouteHandler:
         @post("/token", status_code=200)
-        async def token(request: AnyRequest) -> Response[Any]:
+        async def token(request: AnyRequest, state: State) -> Response[Any]:
+            self.calls["token"] += 1
             if not self._is_client(request):
                 return Response({"error": "invalid_client"}, status_code=401)
             form = {name: str(value) for name, value in (await request.form()).items()}
-            grant = self._codes.pop(form.get("code", ""), None)
-            if grant is None or grant.expires < time.time() or not _proves(form, grant.asked):
+            grant, before = self._granted(form)
+            if grant is None or grant.claims["sub"] in self.suspended:
                 return Response({"error": "invalid_grant"}, status_code=400)
-            access = secrets.token_urlsafe(32)
-            self._tokens[access] = grant
-            said = {"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": self._sign(grant)}
+            said = self.grants.answer(grant, _faults(state), before)
             return Response(said, media_type=MediaType.JSON, headers={"Cache-Control": "no-store"})
 
         return token
 
+    def _granted(self, form: dict[str, str]) -> tuple[Grant | None, str]:
+        """What a code or a refresh token stands for; and the id of the latter."""
+        if form.get("grant_type") != "refresh_token":
+            code, verifier = form.get("code", ""), form.get("code_verifier", "")
+            return self.grants.use_code(code, verifier, form.get("redirect_uri", "")), ""
+        kept = self.grants.use_refresh(form.get("refresh_token", ""))
+        claims = self._claims(kept["sub"], kept["asked"]) if kept else None
+        if kept is None or claims is None:
+            return None, ""
+        asked = {name: value for name, value in kept["asked"].items() if name != "nonce"}
+        return Grant(asked, claims, kept["sid"], 0.0), kept["jti"]
+
     def _userinfo(self) -> HTTPRouteHandler:
         @get("/userinfo")
-        async def userinfo(request: AnyRequest) -> Response[Any]:
-            grant = self._tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
-            if grant is None:
+        async def userinfo(request: AnyRequest, state: State) -> Response[Any]:
+            grant = self.grants.of_access(request.headers.get("authorization", "").removeprefix("Bearer "))
+            if grant is None or grant.claims["sub"] in self.suspended:
                 return Response({"error": "invalid_token"}, status_code=401)
-            return Response({name: value for name, value in grant.claims.items() if name not in ("acr", "amr")})
+            said = {name: value for name, value in grant.claims.items() if name not in ("acr", "amr")}
+            lie = _faults(state).lies(self.name, "userinfo", "gender", "number", "loose-level")
+            return Response(said | _untrue(lie or "", said))
 
         return userinfo
 
-    def _asked(self, given: dict[str, str]) -> dict[str, str] | str:
+    def asked(self, given: dict[str, str]) -> dict[str, str] | str:
         """The request, from what was pushed if it was; or the error."""
         if "request_uri" in given:
             pushed, expires = self._pushed.get(given["request_uri"], ({}, 0.0))
@@ -203,23 +222,22 @@ class Provider:
         wanted = base64.b64encode(f"{self._client.client_id}:{self._client.client_secret}".encode()).decode()
         return secrets.compare_digest(said, wanted)
 
-    def _sign(self, grant: Grant) -> str:
-        now = int(time.time())
-        claims = {
-            "iss": self._issuer,
-            "aud": self._client.client_id,
-            "iat": now,
-            "auth_time": now,
-            "exp": now + 300,
-            **({"nonce": grant.asked["nonce"]} if "nonce" in grant.asked else {}),
-            **{name: value for name, value in grant.claims.items() if name in ("sub", "acr", "amr")},
-        }
-        header = {"alg": "RS256", "kid": self._keys.signing.kid}
-        return jwt.encode(header, claims, self._keys.signing, algorithms=["RS256"])
+
+def _faults(state: State) -> Faults:
+    return state.faults
 
 
-def _proves(form: dict[str, str], asked: dict[str, str]) -> bool:
-    """PKCE (RFC 7636 §4.6), and the same redirect address."""
-    digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return challenge == asked["code_challenge"] and form.get("redirect_uri") == asked["redirect_uri"]
+def _untrue(lie: str, said: dict[str, Any]) -> dict[str, Any]:
+    """What a lying userinfo says instead."""
+    match lie:
+        case "userinfo":
+            return {"sub": "somebody-else"}
+        case "gender":
+            return {"gender": "female" if said["gender"] == "male" else "male"}
+        case "number":
+            number = said["SoDinhDanh"]
+            return {"SoDinhDanh": f"{number[:3]}{(int(number[3]) + 2) % 10}{number[4:]}"}
+        case "loose-level":
+            return {"acr": "LoA2"}
+        case _:
+            return {}

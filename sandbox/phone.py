@@ -24,6 +24,7 @@ class Client:
         self.token = ""
         self.refresh_token = ""
         self.session_id: Any = None
+        self.id: Any = None
 
     async def get(self, path: str, *, status: int = 200) -> Any:
         return (await self.call("GET", path, status=status)).json()

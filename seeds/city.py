@@ -20,14 +20,14 @@ from app.core.db import Base, Database
 from app.core.person_keys import PersonKey
 from app.core.settings import Settings
 from app.departments.directory import Directory
-from app.departments.models import Officer, OfficerRole
+from app.departments.models import Officer, OfficerGrant
 from app.tickets import photos, workflow
 from app.tickets.catalog import Catalog, due
 from app.tickets.filing import ALPHABET
 from app.tickets.models import Photo, Ticket, TicketEvent, TicketPhoto
 from app.tickets.workflow import Category, Status
 from sandbox import people
-from seeds.townsfolk import DAYS, account_id, officer_id, officer_roles, officers, residents
+from seeds.townsfolk import DAYS, account_id, officer_grants, officer_id, officers, residents
 
 FOLDER = Path(__file__).parent / "demo"
 TICKETS = 2000
@@ -61,8 +61,9 @@ async def make(database: Database, settings: Settings) -> bool:
         people_keys, accounts = residents(settings, Crypto(settings.crypto))
         await put(db, PersonKey, people_keys)
         await put(db, Account, accounts)
-        await put(db, Officer, officers(settings))
-        await put(db, OfficerRole, officer_roles(directory, [(one["lat"], one["lon"]) for one in streets()]))
+        grants, works = officer_grants(directory, [(one["lat"], one["lon"]) for one in streets()])
+        await put(db, Officer, officers(settings, works))
+        await put(db, OfficerGrant, grants)
         for table in (Ticket, TicketEvent, Photo, TicketPhoto):
             await put(db, table, maker.rows[table])
     return True

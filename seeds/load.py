@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, datetime, time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from sqlalchemy import inspect
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.consents import models as consents
 from app.core.db import Base, Database
 from app.departments import models as departments
 from app.departments.directory import plain
 from app.notifications.models import Template
 from app.tickets import models as tickets
+from app.trail.models import TrailWord
 
 FOLDER = Path(__file__).parent / "reference"
 YEARS = range(2025, 2029)
@@ -34,6 +36,8 @@ class Source(Struct, frozen=True):
     read: Callable[[Row], Row] = lambda row: row
     editable: bool = False
     """The city edits these rows; loading again adds what is missing and changes nothing."""
+    insert_only: bool = False
+    """Nobody edits these rows; what changes is a new row."""
 
 
 def _area(row: Row) -> Row:
@@ -59,6 +63,16 @@ def _department(row: Row) -> Row:
         "valid_from": date(2025, 7, 1),
         "parent_code": row["parent_code"] or None,
         "area_code": row["area_code"] or None,
+    }
+
+
+def _purpose_version(row: Row) -> Row:
+    return row | {
+        "version": int(row["version"]),
+        "effective_from": datetime.fromisoformat(row["effective_from"]),
+        "widens": row["widens"] == "1",
+        "data_classes": row["data_classes"].split(),
+        "lasts_days": int(row["lasts_days"]) if row["lasts_days"] else None,
     }
 
 
@@ -90,6 +104,9 @@ SOURCES = [
     Source("deadline_rules", tickets.DeadlineRule, lambda row: row | {"amount": int(row["amount"])}, editable=True),
     Source("reject_reasons", tickets.RejectReason),
     Source("templates", Template, editable=True),
+    Source("purposes", consents.Purpose, lambda row: row | {"needs_recipient": row["needs_recipient"] == "1"}),
+    Source("purpose_versions", consents.PurposeVersion, _purpose_version, insert_only=True),
+    Source("trail_words", TrailWord, editable=True),
 ]
 
 
@@ -99,7 +116,7 @@ async def load(database: Database, *, overwrite: bool = False) -> dict[str, int]
     async with database.transaction() as db:
         for source in SOURCES:
             rows = [source.read(dict(row)) for row in read(source.file)]
-            await put(db, source.table, rows, update=overwrite or not source.editable)
+            await put(db, source.table, rows, update=not source.insert_only and (overwrite or not source.editable))
             loaded[source.table.__tablename__] = len(rows)
         days = special_days()
         await put(db, departments.SpecialDay, days, update=overwrite)

@@ -1,6 +1,6 @@
 """The residents and officers of the demo city: the test people of the sandbox, with accounts and roles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -56,13 +56,15 @@ def residents(settings: Settings, crypto: Crypto) -> tuple[list[Row], list[Row]]
     return keys, rows
 
 
-def officers(settings: Settings) -> list[Row]:
+def officers(settings: Settings, units: Mapping[UUID, str]) -> list[Row]:
+    """Each of the unit they work for."""
     return [
         {
             "id": officer_id(number),
             "issuer": settings.staff.issuer,
             "subject": people.officer(number).subject,
             "full_name": people.officer(number).full_name,
+            "department_code": units[officer_id(number)],
             "active": True,
             "created_at": datetime.now(UTC) - timedelta(days=400),
         }
@@ -70,18 +72,37 @@ def officers(settings: Settings) -> list[Row]:
     ]
 
 
-def officer_roles(directory: Directory, places: Sequence[tuple[float, float]]) -> list[Row]:
-    """The first coordinates the city; then two a unit: the city's units, and the wards where these places lie."""
-    rows = [{"officer_id": officer_id(1), "role_code": "coordinator", "department_code": "TTPVHCC"}]
+def officer_grants(directory: Directory, places: Sequence[tuple[float, float]]) -> tuple[list[Row], dict[UUID, str]]:
+    """Who holds which role where, and who works for which unit.
+
+    The first coordinates the city, the last administers it, the one before audits it; between them two a unit: the city's
+    units, and the wards where these places lie. The handler of a ward's committee looks after the whole ward as well.
+    """
+    city = {1: "coordinator", people.OFFICERS - 1: "auditor", people.OFFICERS: "administrator"}
+    rows = [_grant(number, role, None, None) for number, role in city.items()]
+    works = dict.fromkeys((officer_id(number) for number in city), "TTPVHCC")
     areas = list(dict.fromkeys(directory.nearest(lat, lon)[0].area_code for lat, lon in places))
     units = [*CITY_UNITS, *(directory.area_unit(area, kind) for area in areas for kind in ("committee", "police"))]
-    for number in range(2, people.OFFICERS + 1):
+    for number in range(2, people.OFFICERS - 1):
         unit = units[(number - 2) % len(units)]
-        rows.append(
-            {
-                "officer_id": officer_id(number),
-                "role_code": "handler" if number - 2 < len(units) else "leader",
-                "department_code": unit,
-            }
-        )
-    return rows
+        role = "handler" if number - 2 < len(units) else "leader"
+        rows.append(_grant(number, role, unit, None))
+        works[officer_id(number)] = unit
+        one = directory.department(unit)
+        if role == "handler" and one.kind == "committee" and one.area_code:
+            rows.append(_grant(number, "dispatcher", None, one.area_code))
+    return rows, works
+
+
+def _grant(number: int, role: str, department: str | None, area: str | None) -> Row:
+    since = datetime.now(UTC) - timedelta(days=400)
+    return {
+        "id": uuid5(officer_id(number), f"{role}:{department}:{area}"),
+        "officer_id": officer_id(number),
+        "role_code": role,
+        "department_code": department,
+        "area_code": area,
+        "starts_at": since,
+        "granted_at": since,
+        "reason": "Thành phố mẫu",
+    }

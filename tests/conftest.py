@@ -20,7 +20,7 @@ from app.core.porch import Porch
 from app.core.settings import Settings
 from app.main.composition import create_app
 from app.main.house import open_house
-from sandbox.phone import Officer, Resident
+from sandbox.phone import Officer, Resident, moments
 from tests import contract, servers
 from tests.make import Make
 from workers.process import work
@@ -73,11 +73,14 @@ async def environment(
         "LIMITS__CODES_PER_ADDRESS": "100000",
         "SERVER__BODY_TIMEOUT_S": "0.3",
         "TOKENS__REVOCATION_POLL_S": "0.1",
+        "TOKENS__KEYS_READ_S": "0.1",
         "WORKERS__HEARTBEAT_S": "0.2",
         "WORKERS__DEAD_AFTER_S": "1.0",
         "WORKERS__LOST_AFTER_S": "1.0",
         "WORKERS__POLL_S": "0.02",
         "WORKERS__SWEEP_S": "0.2",
+        "EID__KEYS_AGAIN_S": "0",
+        "RECHECKS__PERIOD_S": "0",
         "HTTP__BREAKER_OPEN_S": "0.3",
         "HTTP__TIMEOUT_S": "2",
         "LOG__LEVEL": "ERROR",
@@ -148,6 +151,16 @@ async def no_faults(outside: httpx2.AsyncClient) -> AsyncGenerator[None]:
     """The sandbox behaves again after the test."""
     yield
     await outside.delete("/faults")
+
+
+@pytest.fixture
+async def eid_well(outside: httpx2.AsyncClient, api: httpx2.AsyncClient) -> AsyncGenerator[None]:
+    """After the test the eID behaves again, and our circuit breaker has noticed."""
+    yield
+    await outside.delete("/faults")
+    async for _ in moments(5):
+        if (await api.post("/v1/public/eid-sign-ins", json={"level": 1})).status_code == 201:
+            return
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,20 @@ import httpx2
 
 from app.accounts.models import Account
 from app.core import sessions
+from app.core.auth import claims_of
 from app.core.house import House
 from app.core.ids import new_id
-from app.core.principals import Citizen
+from app.core.principals import Citizen, Grant, Where
 from app.core.principals import Officer as OfficerPrincipal
 from app.departments.models import Officer as OfficerRow
-from app.departments.models import OfficerRole
+from app.departments.models import OfficerGrant
+from app.departments.queries import principal
 from sandbox.phone import Client, Officer, Resident, picture
 
 PLACE = {"lat": 21.0295, "lon": 105.8460, "area_code": "00070"}
-HANDLER = frozenset({"ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer"})
+HANDLER = frozenset({"ticket.see", "ticket.accept", "ticket.reject", "ticket.handle", "ticket.answer", "ticket.sender"})
+EVERYWHERE = ""
+"""In place of a department: the whole city."""
 
 
 class Make:
@@ -37,36 +41,55 @@ class Make:
             row.eid_issuer, row.eid_subject, row.created_at = "tests", str(account_id), datetime.now(UTC)
             db.add(row)
             opened = sessions.open_session(db, self.house, "citizen", account_id, facts, "test")
-        principal = Citizen(account_id, opened.session.id, level, facts["auth_time"])
-        return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
+        who = Citizen(account_id, opened.session.id, level, facts["auth_time"])
+        client = self._signed_in(Resident, sessions.tokens_of(self.house, who, opened))
+        client.id = account_id
+        return client
 
     async def session(self, account_id: UUID, level: int = 0) -> Resident:
         """One more session of an account."""
         facts = {"level": level, "auth_time": time.time(), "amr": ["eid"]}
         async with self.house.database.transaction() as db:
             opened = sessions.open_session(db, self.house, "citizen", account_id, facts, "test")
-        principal = Citizen(account_id, opened.session.id, level, facts["auth_time"])
-        return self._signed_in(Resident, sessions.tokens_of(self.house, principal, opened))
+        who = Citizen(account_id, opened.session.id, level, facts["auth_time"])
+        return self._signed_in(Resident, sessions.tokens_of(self.house, who, opened))
 
-    async def officer(self, *departments: str, acts: frozenset[str] = HANDLER, role: str = "handler") -> Officer:
-        """A member of these departments' staff, with a session."""
-        officer_id = new_id()
+    async def officer(
+        self, *departments: str, acts: frozenset[str] | None = None, role: str = "handler", areas: tuple[str, ...] = ()
+    ) -> Officer:
+        """Somebody who holds a role in these departments, or EVERYWHERE, and in these areas, with a session.
+
+        They work for the first department. With `acts`, their first token allows these, whatever the role.
+        """
+        roles = [(role, one or None, None) for one in departments] + [(role, None, one) for one in areas]
+        officer = await self.officer_with(*roles, unit=next((one for one in departments if one), "TTPVHCC"))
+        if acts is not None:
+            city = EVERYWHERE in departments
+            where = Where(frozenset(departments) - {EVERYWHERE}, frozenset(areas), city)
+            who = OfficerPrincipal(officer.id, officer.session_id, departments[0], (Grant(acts, where),))
+            officer.token = self.house.keys.issue(claims_of(who), "officer", 600)
+        return officer
+
+    async def officer_with(
+        self, *grants: tuple[str, str | None, str | None], unit: str = "TTPVHCC", subject: str = "", name: str = ""
+    ) -> Officer:
+        """Somebody who holds roles (role, department, area) as the seeds say what these allow, with a session."""
+        officer_id, now = new_id(), datetime.now(UTC)
         async with self.house.database.transaction() as db:
-            db.add(
-                OfficerRow(
-                    id=officer_id,
-                    issuer="tests",
-                    subject=str(officer_id),
-                    full_name="Trần Thị Bình",
-                    active=True,
-                    created_at=datetime.now(UTC),
-                )
-            )
+            row = OfficerRow(id=officer_id, issuer="tests", subject=subject or str(officer_id), active=True)
+            row.full_name, row.department_code, row.created_at = name or "Trần Thị Bình", unit, now
+            db.add(row)
             await db.flush()
-            db.add_all(OfficerRole(officer_id=officer_id, role_code=role, department_code=one) for one in departments)
-            opened = sessions.open_session(db, self.house, "officer", officer_id, {"amr": ["otp"]}, "test")
-        principal = OfficerPrincipal(officer_id, opened.session.id, frozenset(departments), acts)
-        return self._signed_in(Officer, sessions.tokens_of(self.house, principal, opened))
+            for role, department, area in grants:
+                made = OfficerGrant(id=new_id(), officer_id=officer_id, role_code=role, department_code=department)
+                made.area_code, made.starts_at, made.granted_at, made.reason = area, now, now, "tests"
+                db.add(made)
+            opened = sessions.open_session(db, self.house, "officer", officer_id, {"amr": ["pwd", "otp"]}, "test")
+            await db.flush()
+            tokens = sessions.tokens_of(self.house, await principal(db, row, opened.session.id), opened)
+        client = self._signed_in(Officer, tokens)
+        client.id = officer_id
+        return client
 
     def partner(self) -> Client:
         client = Client(self._api, self._outside)

@@ -12,8 +12,10 @@ from app.core.background import running
 from app.core.crypto import Crypto
 from app.core.db import Database
 from app.core.http import Outbound
+from app.core.oidc import OidcClient
 from app.core.revocations import Revocations
 from app.core.settings import Settings
+from app.delegations.registries import HttpRegistries, Registries
 from app.departments.directory import Directory
 from app.notifications.sms import HttpSms, Sms
 from workers.fcm import FirebasePush, Push
@@ -26,7 +28,9 @@ class Context:
     crypto: Crypto
     revocations: Revocations
     directory: Directory
+    eid: OidcClient
     sms: Sms
+    registries: Registries
     push: Push
 
 
@@ -63,6 +67,8 @@ async def open_context(settings: Settings) -> AsyncGenerator[Context]:
             crypto=Crypto(settings.crypto),
             revocations=revocations,
             directory=directory,
+            eid=OidcClient("national eID", settings.eid, outbound, offline=True),
             sms=HttpSms(settings.sms, outbound),
+            registries=HttpRegistries(settings, outbound),
             push=push,
         )

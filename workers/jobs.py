@@ -1,25 +1,45 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from app.accounts import merging
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
+from app.accounts.rules import NAMELESS, template_of
+from app.consents import queries as consents
+from app.consents import service as consents_service
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
-from app.credentials import codes
+from app.credentials import codes, passkeys
+from app.credentials import service as credential_service
+from app.data_requests import service as data_requests
+from app.data_requests.rules import Stage
+from app.delegations import clock as delegations
+from app.delegations import service as delegation_service
 from app.notifications import queries as notifications
 from app.notifications import service as notification_service
 from app.notifications.rules import PUSH_BODY_MAX
+from app.signals import rechecks
+from app.signals import service as signals
 from app.tickets import photos
 from app.tickets import service as tickets
+from app.trail import sealing
+from workers import exporting
 from workers.context import Context, Run
 from workers.fcm import Note
 from workers.outcomes import Later
 
-TAKE_OVERS = (tickets.take_over, notification_service.take_over)
-"""Of each slice that holds something of an account; what is sealed with its key has to be sealed anew."""
+TAKE_OVERS = (
+    tickets.take_over,
+    credential_service.take_over,
+    consents_service.take_over,
+    notification_service.take_over,
+)
+"""Of each slice that holds something of an account."""
+RESEALING = (data_requests.take_over, delegation_service.take_over)
+"""The same, of those that hold something sealed with the person's key: it is sealed anew with the other's."""
 
 
 async def send_code(context: Context, run: Run) -> None:
@@ -45,6 +65,10 @@ async def push(context: Context, run: Run) -> None:
         if found is None:
             return
         message, template = found
+        if template.purpose_code and not await consents.allows(
+            db, message.account_id, template.purpose_code, "contact"
+        ):
+            return
         language = await accounts.language_of(db, message.account_id)
         settled = await notifications.settled(db, message_id)
         phones = [one for one in await accounts.push_targets(db, message.account_id) if one.id not in settled]
@@ -70,15 +94,18 @@ async def tell_security(context: Context, run: Run) -> None:
         entry = await db.get(audit.AuditEntry, run.uuid("entry_id"))
         if entry is None or entry.account_id is None:
             return
+        facts = dict(entry.facts)
+        if entry.action == "new-device":
+            facts["device"] = await sessions.name_of(db, UUID(entry.subject_id)) or NAMELESS
         await notification_service.tell(
             db,
             entry.account_id,
-            f"security-{entry.action}",
+            template_of(entry.action, entry.facts),
             subject_kind="account",
             subject_id=entry.account_id,
             once=str(entry.id),
             seen_at=entry.at.isoformat(),
-            **entry.facts,
+            **facts,
         )
 
 
@@ -89,9 +116,44 @@ async def hand_over(context: Context, run: Run) -> None:
         to_id = await merging.merged_into(db, from_id)
         if to_id is None:
             return
+        for reseal in RESEALING:
+            await reseal(db, context.crypto, from_id, to_id)
         for take_over in TAKE_OVERS:
             await take_over(db, from_id, to_id)
         await merging.finish(db, from_id, timedelta(seconds=context.settings.tokens.access_ttl_s))
+
+
+async def tell_offered(context: Context, run: Run) -> None:
+    """Somebody may accept a delegation: to the holder of the phone that was named."""
+    async with context.database.transaction() as db:
+        await delegation_service.tell_offered(db, run.uuid("delegation_id"))
+
+
+async def close_delegations(context: Context, run: Run) -> None:
+    """The clock's word on delegations: children who are 18 today, grants that are over, offers nobody accepted."""
+    async with context.database.transaction() as db:
+        await delegations.close_due(db)
+
+
+async def recheck_delegations(context: Context, run: Run) -> None:
+    """Have the registries asked again, each delegation in a job of its own."""
+    async with context.database.transaction() as db:
+        await delegations.ask_due(db)
+
+
+async def recheck_delegation(context: Context, run: Run) -> None:
+    """Whether a registry still says so."""
+    delegation_id = run.uuid("delegation_id")
+    async with context.database.transaction() as db:
+        question = await delegations.to_ask(db, context.crypto, delegation_id)
+    if question is None:
+        return
+    try:
+        said = await delegations.ask(context.registries, question)
+    except OutsideUnavailable as wrong:
+        raise Later("registry") from wrong
+    async with context.database.transaction() as db:
+        await delegations.answered(db, context.crypto, context.settings.timezone, delegation_id, said)
 
 
 async def tell_filed(context: Context, run: Run) -> None:
@@ -106,11 +168,44 @@ async def watch_deadline(context: Context, run: Run) -> None:
         await tickets.watch(db, run.uuid("ticket_id"), run.args["stage"])
 
 
+async def recheck_eids(context: Context, run: Run) -> None:
+    """Ask the national eID again about those who use the app."""
+    async with context.database.transaction() as db:
+        due = await rechecks.take(db, context.crypto, context.settings)
+    per_s = context.settings.rechecks.per_s
+    await rechecks.ask(context.database, context.revocations, context.crypto, context.eid, due, per_s)
+
+
+async def ask_rating(context: Context, run: Run) -> None:
+    """Some days after an answer: would the resident rate it?"""
+    async with context.database.transaction() as db:
+        await tickets.ask_rating(db, run.uuid("ticket_id"))
+
+
+async def watch_data_request(context: Context, run: Run) -> None:
+    """The clock's word on a request about personal data."""
+    async with context.database.transaction() as db:
+        await data_requests.watch(db, run.uuid("request_id"), Stage(run.args["stage"]))
+
+
+async def seal_trail(context: Context, run: Run) -> None:
+    """Every day of the trail that is over, the oldest first."""
+    del run
+    issuer = context.settings.tokens.issuer
+    try:
+        while await sealing.seal_next(context.database, context.crypto, issuer, datetime.now(UTC)):
+            pass
+    except sealing.NotSettled as wrong:
+        raise Later(str(wrong)) from wrong
+
+
 async def sweep_old(context: Context, run: Run) -> None:
-    """Forget what has served its time: keys, codes, states of sign-ins, revocations, sessions, rates, workers, unused photos."""
+    """Forget what has served its time: keys, codes, challenges, states of sign-ins, revocations, sessions, rates, signals, workers,
+    unused photos, exports."""
     async with context.database.transaction() as db:
         await idempotency.forget_old(db)
         await codes.forget_old(db)
+        await passkeys.forget_old(db)
         await sign_ins.forget_old(db)
         await merging.forget_old(db)
         await revocations.forget_old(db)
@@ -118,6 +213,8 @@ async def sweep_old(context: Context, run: Run) -> None:
         await account_service.forget_old_devices(db)
         await sessions.forget_old(db)
         await signing_keys.forget_old(db)
+        await signals.forget_old(db)
         await outbox.forget_workers(db)
         unused = await photos.forget_unused(db)
     await asyncio.to_thread(photos.remove, context.settings.uploads, unused)
+    await exporting.sweep(context)

@@ -3,7 +3,7 @@ fenced by (id, attempt): who holds an older attempt has lost the job and changes
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -141,6 +141,10 @@ class Ledger:
     async def depths(self) -> list[Row]:
         """How many rows are due or out, by lane and state; what waits for its time is not counted."""
         return await self._hot.fetch(DEPTHS_SQL, list(Lane))
+
+    async def last_sealed(self) -> date | None:
+        """The newest day of the trail that is sealed."""
+        return await self._hot.fetchval("SELECT max(day) FROM trail_day")
 
     async def schedule(self, job: Job, slot_id: UUID, at: datetime) -> None:
         """Start a period's run once, whoever comes first."""

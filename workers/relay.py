@@ -13,6 +13,7 @@ from app.core import telemetry
 from app.core.jobs import Lane
 from app.core.outbox import CHANNEL
 from app.core.settings import Settings
+from app.trail.rules import days_due
 from workers.ledger import Handed, Ledger
 from workers.registry import SCHEDULE
 from workers.runner import Runner
@@ -121,6 +122,7 @@ class Relay:
         )
 
     async def _measure(self) -> None:
+        telemetry.TRAIL_UNSEALED.set(days_due(await self._ledger.last_sealed(), datetime.now(UTC)))
         depths: Sequence[Any] = await self._ledger.depths()
         seen = {(row["lane"], row["state"]): row["rows"] for row in depths}
         for lane in Lane:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +27,15 @@ Belongings = Mapping[str, Callable[[AsyncSession, UUID], Awaitable[int]]]
 """What each slice would hand over, by its name, to be counted for the resident."""
 
 
-async def offer(db: AsyncSession, citizen: Citizen, account: Account, survivor: Account, level: int) -> MergeOffer:
+class Proof(Struct, frozen=True):
+    """What was proved at the eID, when, and the session there."""
+
+    level: int
+    at: datetime
+    upstream: str
+
+
+async def offer(db: AsyncSession, citizen: Citizen, account: Account, survivor: Account, proof: Proof) -> MergeOffer:
     """Both locked. A newer offer replaces an older one. Raises MergeRefused."""
     _check(account, survivor)
     await db.execute(delete(MergeOffer).where(MergeOffer.account_id == account.id))
@@ -36,8 +45,9 @@ async def offer(db: AsyncSession, citizen: Citizen, account: Account, survivor: 
         account_id=account.id,
         survivor_id=survivor.id,
         session_id=citizen.session_id,
-        level=level,
-        proved_at=now,
+        level=proof.level,
+        proved_at=proof.at,
+        upstream=proof.upstream,
         expires_at=now + MERGE_TTL,
     )
     db.add(made)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.rules import State
@@ -14,6 +14,7 @@ class Account(Base):
     __tablename__ = "account"
     __table_args__ = (
         CheckConstraint("level BETWEEN 0 AND 2", name="level"),
+        Index("account_merged_into_idx", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         CheckConstraint("(phone_sealed IS NULL) = (phone_index IS NULL)", name="phone"),
         CheckConstraint("(number_sealed IS NULL) = (number_index IS NULL)", name="number"),
         CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state"),
@@ -39,11 +40,16 @@ class Account(Base):
     state_reason: Mapped[str] = mapped_column(server_default="")
     state_at: Mapped[datetime | None]
     """Since when it is in this state, if that ever changed."""
+    reset_at: Mapped[datetime | None]
+    """When it last came into reset-required; passkeys registered before are void for good."""
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     """Another account of the same person, which has taken over everything."""
     eid_refresh_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What the national eID gave us to ask again whether the identity is still good."""
     eid_checked_at: Mapped[datetime | None]
+    """When it last said that the identity is good."""
+    eid_asked_at: Mapped[datetime | None]
+    """When it was last asked; until the answer is there nobody else asks."""
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer)
 
@@ -62,6 +68,8 @@ class MergeOffer(Base):
     level: Mapped[int] = mapped_column(SmallInteger)
     """Proved at the eID, with the moment of it."""
     proved_at: Mapped[datetime]
+    upstream: Mapped[str]
+    """The session there."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -1,20 +1,21 @@
 """Reads of accounts; a citizen sees their own only."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import convert
-from sqlalchemy import or_, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules
 from app.accounts.models import Account, Device
-from app.accounts.schemas import AccountOut, DeviceOut, SignInOut
+from app.accounts.rules import State
+from app.accounts.schemas import DeviceOut, SignInOut
 from app.core import pages
 from app.core.audit import SIGN_IN_LIST, AuditEntry
-from app.core.crypto import mask
+from app.core.db import facts_of
 from app.core.errors import AppError, Text
 from app.core.person_keys import Person
 from app.core.principals import Citizen
@@ -30,6 +31,11 @@ class NoSuchDevice(AppError):
 
 async def me(db: AsyncSession, citizen: Citizen) -> Account:
     return await db.get_one(Account, citizen.id)
+
+
+async def same_person(db: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """The account and those that were merged into it."""
+    return [account_id, *await db.scalars(select(Account.id).where(Account.merged_into == account_id))]
 
 
 async def devices(db: AsyncSession, citizen: Citizen) -> list[DeviceOut]:
@@ -50,23 +56,26 @@ def device_shown(device: Device, last_used_at: datetime, citizen: Citizen) -> De
     )
 
 
-async def sign_ins(db: AsyncSession, citizen: Citizen, cursor: str | None, limit: int) -> Sequence[AuditEntry]:
-    """The newest first; also those to accounts merged into this one."""
-    ids = select(Account.id).where(or_(Account.id == citizen.id, Account.merged_into == citizen.id))
-    query = select(AuditEntry).where(AuditEntry.account_id.in_(ids), text(f"action IN ({SIGN_IN_LIST})"))
-    return (
-        await db.scalars(pages.after(query, [(AuditEntry.id, UUID)], cursor, descending=True).limit(limit + 1))
-    ).all()
+async def sign_ins(db: AsyncSession, citizen: Citizen, cursor: str | None, limit: int) -> Sequence[SignInOut]:
+    """The newest first; also those to accounts merged into this one. A device has a name as long as its session is known."""
+    mine = await same_person(db, citizen.id)
+    query = select(AuditEntry).where(AuditEntry.account_id.in_(mine), text(f"action IN ({SIGN_IN_LIST})"))
+    query = pages.after(query, [(AuditEntry.id, UUID)], cursor, descending=True)
+    entries = (await db.scalars(query.limit(limit + 1))).all()
+    opened = [UUID(entry.subject_id) for entry in entries]
+    known = await db.execute(select(Session.id, Session.device_name).where(Session.id.in_(opened)))
+    names = {row[0]: row[1] for row in known}
+    return [_sign_in_shown(entry, names.get(UUID(entry.subject_id), "")) for entry in entries]
 
 
-def sign_in_shown(entry: AuditEntry) -> SignInOut:
+def _sign_in_shown(entry: AuditEntry, device_name: str) -> SignInOut:
     return SignInOut(
         id=entry.id,
         at=entry.at,
         kind=convert(entry.action, Literal["signed-in", "proved-again"]),
         method=entry.facts.get("method", ""),
         level=entry.facts.get("level", 0),
-        device_name=entry.facts.get("device", ""),
+        device_name=device_name,
         address=entry.address,
         session_id=UUID(entry.subject_id),
     )
@@ -82,19 +91,31 @@ async def language_of(db: AsyncSession, account_id: UUID) -> str:
     return await db.scalar(select(Account.language).where(Account.id == account_id)) or "vi"
 
 
-def shown(account: Account, citizen: Citizen, person: Person) -> AccountOut:
-    """An account as its owner sees it, numbers masked."""
+async def is_closed(db: AsyncSession, account_id: UUID) -> bool:
+    return await db.scalar(select(Account.state).where(Account.id == account_id)) == State.CLOSED
+
+
+async def export(db: AsyncSession, person: Person, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """The account with its numbers in full: they are the person's own."""
+    account = await db.get_one(Account, account_id)
+    phone, number = numbers(person, account)
+    yield facts_of(account, "merged_into") | {"phone": phone, "personal_number": number}
+
+
+async def export_devices(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """The phones that ring."""
+    async for row in pages.walk(db, select(Device).where(Device.account_id == account_id), Device.id):
+        yield facts_of(row[0], "account_id")
+
+
+def numbers(person: Person, account: Account) -> tuple[str | None, str | None]:
+    """Phone and personal number in the clear. Raises Shredded."""
     phone = person.decrypt(rules.PHONE, account.phone_sealed) if account.phone_sealed else None
     number = person.decrypt(rules.NUMBER, account.number_sealed) if account.number_sealed else None
-    return AccountOut(
-        id=account.id,
-        level=account.level,
-        session_level=citizen.level,
-        full_name=account.full_name,
-        phone=mask(phone, 5, 3) if phone else None,
-        personal_number=mask(number, 3, 3) if number else None,
-        birth_date=account.birth_date,
-        language=account.language,
-        state=account.state,
-        created_at=account.created_at,
-    )
+    return phone, number
+
+
+async def known_words(db: AsyncSession, person: Person, account_id: UUID) -> str:
+    """A regular expression for the name and the numbers of a person in texts that others wrote; empty if none is known."""
+    account = await db.get_one(Account, account_id)
+    return rules.pattern_of(account.full_name, *numbers(person, account))

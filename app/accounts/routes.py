@@ -7,11 +7,12 @@ from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from app.accounts import queries, service
+from app.accounts import profiles, queries, service
+from app.accounts.profiles import Profiles
 from app.accounts.schemas import AccountOut, DeviceOut, NewDevice, Profile, Refresh, SignInOut
 from app.core import pages, person_keys, sessions, wire
 from app.core.door import Db
-from app.core.guards import TheCitizen
+from app.core.guards import CitizenRequest, TheCitizen
 from app.core.house import House
 from app.core.idempotency import Once
 from app.core.pages import PAGE_MAX, Page
@@ -31,11 +32,10 @@ async def refresh_session(data: JSONBody[Refresh], house: TheHouse) -> TokensOut
 
 
 @get("/me")
-async def get_account(me: TheCitizen, db: Db, house: TheHouse) -> Response[AccountOut]:
+async def get_account(request: CitizenRequest, profiles: NamedDependency[Profiles]) -> Response[AccountOut]:
     """My account, numbers masked."""
-    account = await queries.me(db, me)
-    person = await person_keys.person(db, house.crypto, me.id)
-    return Response(queries.shown(account, me, person), headers={"ETag": wire.etag(account.version)})
+    account, version = await profiles.me(request.user)
+    return Response(account, headers={"ETag": wire.etag(version)})
 
 
 @patch("/me")
@@ -47,7 +47,7 @@ async def change_account(
     wire.check_if_match(if_match, wire.etag(account.version))
     changed = await service.change(db, me, account, data)
     person = await person_keys.person(db, house.crypto, me.id)
-    return Response(queries.shown(changed, me, person), headers={"ETag": wire.etag(changed.version)})
+    return Response(profiles.shown(changed, me, person), headers={"ETag": wire.etag(changed.version)})
 
 
 @get("/sessions")
@@ -60,7 +60,7 @@ async def list_sessions(me: TheCitizen, db: Db) -> list[SessionOut]:
 async def list_sign_ins(me: TheCitizen, db: Db, cursor: Cursor = None, limit: Limit = 20) -> Page[SignInOut]:
     """When, how and from where I signed in, newest first."""
     found = await queries.sign_ins(db, me, cursor, limit)
-    return pages.page(found, limit, lambda entry: [entry.id], queries.sign_in_shown)
+    return pages.page(found, limit, lambda one: [one.id], lambda one: one)
 
 
 @delete("/sessions/{session_id:uuid}")

@@ -1,8 +1,10 @@
 """The law of accounts: their states, phone numbers, personal numbers, levels. Pure."""
 
 import re
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import Any
 
 import phonenumbers
 
@@ -25,17 +27,38 @@ TOLD = frozenset(
     {
         "refresh-reused",
         "eid-linked",
+        "eid-unlinked",
         "state-changed",
         "merged",
         "signed-out-everywhere",
         "new-device",
         "phone-changed",
+        "passkey-added",
+        "passkey-removed",
+        "passkey-disabled",
     }
 )
-"""Entries of the trail that the resident is told of, each with a template `security-…`."""
+"""Entries of the trail that the resident is told of; `template_of` says in which words."""
 
 PHONE, NUMBER = "account.phone", "account.personal_number"
 """Purposes of encryption and of blind indexes."""
+EID_REFRESH = "account.eid_refresh"
+"""A purpose of encryption."""
+
+PROVINCES = frozenset(
+    "001 002 004 006 008 010 011 012 014 015 017 019 020 022 024 025 026 027 030 031 033 034 035 036 037 038 040 042 044 045 046"  # noqa: SIM905
+    " 048 049 051 052 054 056 058 060 062 064 066 067 068 070 072 074 075 077 079 080 082 083 084 086 087 089 091 092 093 094"
+    " 095 096".split()
+)
+"""Where a birth was registered (QĐ 124/2004/QĐ-TTg). Not renumbered in 2025: the provinces that stayed kept their codes, and
+numbers given before keep those of the provinces that went."""
+MALE, FEMALE = frozenset({"male", "nam", "m"}), frozenset({"female", "nữ", "nu", "f"})
+"""What providers call the genders; another word is not held against the number."""
+CITY_CLOCK = timezone(timedelta(hours=7))
+
+
+NAME_MIN = 4
+"""A shorter name is part of too many other words to be taken out of a text."""
 
 
 class State(StrEnum):
@@ -75,6 +98,11 @@ class Method(StrEnum):
     PHONE = "phone"
     EID = "eid"
     PASSKEY = "passkey"
+
+
+def template_of(action: str, facts: Mapping[str, Any]) -> str:
+    """The template that tells an entry of the trail; a state has one of its own, because each asks for something else."""
+    return f"security-{action}-{facts['after']}" if action == "state-changed" else f"security-{action}"
 
 
 def heals(state: State, reason: str, method: Method, *, has_eid: bool) -> bool:
@@ -132,8 +160,11 @@ class BadIdentity(AppError):
 
 
 def parse_phone(text: str) -> str:
-    """E.164 of a Vietnamese mobile number, written in ASCII. Raises BadPhone."""
-    if not re.fullmatch(r"[+(0-9][0-9 ().-]{7,19}", text):
+    """E.164 of a Vietnamese mobile number, in the digits 0-9 and what people write between them. Raises BadPhone.
+
+    Digits of other scripts and letters are refused, though phonenumbers would read them: whoever sends them is no keypad.
+    """
+    if not re.fullmatch(r"[+0-9(). -]{1,30}", text):
         raise BadPhone
     try:
         number = phonenumbers.parse(text, "VN")
@@ -145,24 +176,58 @@ def parse_phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def check_personal_number(number: str, born: date | None) -> str:
-    """A CCCD number: 12 digits that agree with the birth date (province 3, century and gender 1, year 2, serial 6).
+def check_personal_number(number: str, born: date | None, *, year: int | None = None, gender: str = "") -> str:
+    """A CCCD number, held against what else is known of the person. There is no check digit. Raises BadIdentity.
 
-    There is no check digit. Raises BadIdentity.
+    12 digits: province 3, century and gender 1 (0 and 1 the 20th century, male and female; 2 and 3 the 21st, …), year 2,
+    serial 6. `year` is for an elder without a birth date. Who was born abroad has a country's code in place of a province
+    (NĐ 137/2015/NĐ-CP Art. 13): it does not begin with 0, and any is taken, because the list is not public.
     """
-    if not re.fullmatch(r"\d{12}", number):
+    if not re.fullmatch(r"[0-9]{12}", number):
         raise BadIdentity(what="personal number")
-    century = 1900 + 100 * (int(number[3]) // 2)
-    if born is not None and century + int(number[4:6]) != born.year:
+    if number[0] == "0" and number[:3] not in PROVINCES:
+        raise BadIdentity(what="province")
+    written = 1900 + 100 * (int(number[3]) // 2) + int(number[4:6])
+    known = born.year if born is not None else year
+    if written > datetime.now(CITY_CLOCK).year or (known is not None and written != known):
         raise BadIdentity(what="birth year")
+    said = gender.strip().casefold()
+    if said in (FEMALE if int(number[3]) % 2 == 0 else MALE):
+        raise BadIdentity(what="gender")
     return number
 
 
 def parse_birth_date(text: str) -> date | None:
-    """`yyyymmdd`; some elders have a year only, then there is no date. Raises BadIdentity."""
-    if not text or re.fullmatch(r"\d{4}(0000)?", text):
+    """`yyyymmdd`; some elders have a year or a month only, then there is no date. Raises BadIdentity, also for the future."""
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{4}([0-9]{4})?", text):
+        raise BadIdentity(what="birth date")
+    today = datetime.now(CITY_CLOCK).date()
+    if len(text) == 4 or text.endswith("00"):
+        if int(text[:4]) > today.year:
+            raise BadIdentity(what="birth date")
         return None
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        born = date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError as wrong:
         raise BadIdentity(what="birth date") from wrong
+    if born > today:
+        raise BadIdentity(what="birth date")
+    return born
+
+
+def birth_year_of(text: str) -> int | None:
+    """Of what `parse_birth_date` took."""
+    return int(text[:4]) if text else None
+
+
+def pattern_of(full_name: str, phone: str | None, number: str | None) -> str:
+    """A regular expression (of Python and of PostgreSQL) for a person's name and numbers however they are spaced; empty for
+    nobody."""
+    found = [re.escape(full_name)] if len(full_name) >= NAME_MIN else []
+    if phone:
+        found.append(r"(?:\+?84|0)[ .-]*" + r"[ .-]*".join(phone.removeprefix("+84")))
+    if number:
+        found.append(r"[ .-]*".join(number))
+    return "|".join(found)

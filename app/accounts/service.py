@@ -1,25 +1,40 @@
 """Writes on one's own account: profile, devices, sessions; what is noted on the trail and told."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules
-from app.accounts.models import Account, Device
+from app.accounts.models import Account, Device, MergeOffer
 from app.accounts.queries import NoSuchDevice
+from app.accounts.rules import State
 from app.accounts.schemas import NewDevice, Profile
-from app.core import audit, outbox, sessions
+from app.core import audit, outbox, person_keys, sessions
 from app.core.crypto import is_masked
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Principal
 from app.core.sessions import RefreshRefused, Session, TokensOut
+
+PERSONAL = (
+    "phone_sealed",
+    "phone_index",
+    "number_sealed",
+    "number_index",
+    "eid_issuer",
+    "eid_subject",
+    "birth_date",
+    "eid_refresh_sealed",
+    "eid_checked_at",
+)
+"""Columns of an account that say who it is; the name is another."""
 
 
 class NameProved(AppError):
@@ -140,6 +155,17 @@ async def sign_out_everywhere(db: AsyncSession, house: House, citizen: Citizen, 
     note(db, citizen, "signed-out-everywhere", "account", citizen.id, account_id=citizen.id, ended=len(ended))
 
 
+async def forget_devices(db: AsyncSession, session_ids: Sequence[UUID]) -> None:
+    """Sessions ended; their phones ring no more."""
+    await db.execute(delete(Device).where(Device.session_id.in_(session_ids)))
+
+
+async def end_sessions(db: AsyncSession, house: House, session_ids: Sequence[UUID]) -> None:
+    """End these; their phones ring no more."""
+    await sessions.end(db, house.revocations, session_ids)
+    await forget_devices(db, session_ids)
+
+
 async def forget_old_devices(db: AsyncSession) -> None:
     """Phones of sessions that are long over."""
     old = select(Session.id).where(sessions.over(datetime.now(UTC)))
@@ -149,3 +175,17 @@ async def forget_old_devices(db: AsyncSession) -> None:
 async def forget_push(db: AsyncSession, device_id: UUID) -> None:
     """FCM says that this phone is gone."""
     await db.execute(delete(Device).where(Device.id == device_id))
+
+
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Take the person out of a closed account and out of those that were merged into it, and shred their keys: what stays is a
+    number that leads to nobody."""
+    merged = select(Account.id).where(or_(Account.id == account_id, Account.merged_into == account_id))
+    ids = (await db.scalars(merged)).all()
+    await db.execute(delete(Device).where(Device.account_id.in_(ids)))
+    await db.execute(delete(MergeOffer).where(or_(MergeOffer.account_id.in_(ids), MergeOffer.survivor_id.in_(ids))))
+    gone = dict.fromkeys(PERSONAL)
+    emptied = update(Account).where(Account.id.in_(ids), Account.state == State.CLOSED)
+    await db.execute(emptied.values(gone | {"full_name": "", "level": 0}))
+    for one in ids:
+        await person_keys.shred(db, one)

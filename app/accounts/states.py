@@ -25,6 +25,8 @@ async def change(
     if to not in NEXT[now]:
         raise StateRefused(now=now, to=to)
     account.state, account.state_reason, account.state_at = to, reason, datetime.now(UTC)
+    if to == State.RESET_REQUIRED:
+        account.reset_at = account.state_at
     account.version += 1
     if to in SIGNED_IN:
         await sessions.renew_all(db, revocations, account.id)

@@ -75,16 +75,19 @@ class Home:
         return chosen, moved
 
     def secrets(self) -> dict[str, str]:
-        """Made once, kept in a file only its owner reads."""
+        """Made once, kept in a file only its owner reads; what a newer version needs besides is added."""
         kept = self._read("secrets.json")
-        if not kept:
-            kept = {
-                "postgres_password": secrets.token_urlsafe(24),
-                "crypto_keys": json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
-                "crypto_index_key": base64.b64encode(os.urandom(32)).decode(),
-                "eid_client_secret": secrets.token_urlsafe(24),
-                "staff_client_secret": secrets.token_urlsafe(24),
-            }
+        made = {
+            "postgres_password": secrets.token_urlsafe(24),
+            "crypto_keys": json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
+            "crypto_index_key": base64.b64encode(os.urandom(32)).decode(),
+            "eid_client_secret": secrets.token_urlsafe(24),
+            "staff_client_secret": secrets.token_urlsafe(24),
+            "population_secret": secrets.token_urlsafe(24),
+            "business_secret": secrets.token_urlsafe(24),
+        }
+        if made.keys() - kept.keys():
+            kept = made | kept
             self._write("secrets.json", kept)
         return kept
 
@@ -142,8 +145,16 @@ def city_environment(home: Home, ports: dict[str, int], database_url: str, redis
         "STAFF__CLIENT_SECRET": kept["staff_client_secret"],
         "STAFF__REDIRECT_URI": f"{sandbox}/phone/return",
         "SMS__URL": f"{sandbox}/sms/messages",
+        "POPULATION__URL": f"{sandbox}/registries/population",
+        "POPULATION__KEY": "khue",
+        "POPULATION__SECRET": kept["population_secret"],
+        "BUSINESS__URL": f"{sandbox}/registries/business",
+        "BUSINESS__KEY": "khue",
+        "BUSINESS__SECRET": kept["business_secret"],
         "FCM__CREDENTIALS_FILE": str(outside / "service-account.json"),
         "FCM__BASE_URL": f"https://127.0.0.1:{ports['fcm']}",
         "FCM__CA_FILE": str(outside / "ca.pem"),
+        "PASSKEYS__RP_ID": "localhost",
+        "PASSKEYS__ORIGINS": json.dumps([f"http://localhost:{ports[one]}" for one in ("api", "sandbox")]),
         "UPLOADS__FOLDER": str(home.folder.resolve() / "uploads"),
     }

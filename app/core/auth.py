@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.core.errors import SignInNeeded, WrongDoor
-from app.core.principals import Citizen, Officer, Partner, Principal
+from app.core.principals import Citizen, Grant, Officer, Partner, Principal, Where
 from app.core.tokens import Keys, TokenRefused, WrongAudience
 
 REMEMBERED_MAX = 50_000
@@ -56,6 +56,10 @@ class Auth:
             raise SignInNeeded("invalid_token")
         return known.principal
 
+    def forget(self) -> None:
+        """Verify every token anew: the keys are others now."""
+        self._remembered.clear()
+
     def revoke(self, revoked: Sequence[Revoked]) -> None:
         """What was issued too early is refused from now on."""
         now = time.time()
@@ -77,7 +81,10 @@ class Auth:
             raise WrongDoor from wrong
         except TokenRefused as wrong:
             raise SignInNeeded("invalid_token") from wrong
-        principal = principal_of(claims, audience)
+        try:
+            principal = principal_of(claims, audience)
+        except KeyError as wrong:  # of another release of ours: a refresh brings one that this one reads
+            raise SignInNeeded("invalid_token") from wrong
         return Known(principal, getattr(principal, "session_id", None), claims["exp"], claims["iat"])
 
 
@@ -103,8 +110,8 @@ def principal_of(claims: dict[str, Any], audience: str) -> Principal:
             return Officer(
                 id=UUID(claims["sub"]),
                 session_id=UUID(claims["sid"]),
-                departments=frozenset(claims["departments"]),
-                acts=frozenset(claims["acts"]),
+                unit=claims["unit"],
+                grants=tuple(_grant(one) for one in claims["grants"]),
             )
         case "partner":
             return Partner(id=UUID(claims["sub"]), scopes=frozenset(claims["scope"].split()))
@@ -118,4 +125,21 @@ def claims_of(principal: Citizen | Officer) -> dict[str, Any]:
     if isinstance(principal, Citizen):
         claims |= {"acr": acr_of(principal.level), "auth_time": principal.proved_at}
         return claims if principal.state == "active" else claims | {"state": principal.state}
-    return claims | {"departments": sorted(principal.departments), "acts": sorted(principal.acts)}
+    return claims | {"unit": principal.unit, "grants": [_said(grant) for grant in principal.grants]}
+
+
+CITY, AREA = "*", "@"
+"""How a token writes a place, so that it stays small: `SO-XD` a department, `@00070` an area, `*` the whole city."""
+
+
+def _said(grant: Grant) -> dict[str, list[str]]:
+    where = grant.where
+    places = [*where.departments, *(AREA + area for area in where.areas), *([CITY] if where.city else [])]
+    return {"acts": sorted(grant.acts), "in": sorted(places)}
+
+
+def _grant(said: dict[str, list[str]]) -> Grant:
+    places = frozenset(said["in"])
+    areas = frozenset(place for place in places if place.startswith(AREA))
+    where = Where(places - areas - {CITY}, frozenset(area.removeprefix(AREA) for area in areas), CITY in places)
+    return Grant(frozenset(said["acts"]), where)

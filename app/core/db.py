@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 import msgspec
-from sqlalchemy import TIMESTAMP, MetaData, Text
+from sqlalchemy import TIMESTAMP, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -35,6 +35,12 @@ class Base(DeclarativeBase):
         list[str]: JSONB,
         str: Text,
     }
+
+
+def facts_of(row: Base, *without: str) -> dict[str, Any]:
+    """What a row says in the clear, by column: nothing sealed, hashed or indexed, and not what is named."""
+    columns = [column for column in row.__table__.columns if not isinstance(column.type, LargeBinary)]
+    return {column.key: getattr(row, column.key) for column in columns if column.key not in without}
 
 
 ROLE = "khue_app"

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import BodyKwarg
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
@@ -81,7 +83,10 @@ def transactional(app: ASGIApp) -> ASGIApp:
 def _clear(scope: Scope, receive: Receive) -> Receive:
     """What a handler that takes JSON receives; others read the body as it is."""
     handler = cast(HTTPRouteHandler, scope["route_handler"])
-    if "data" not in handler.parsed_fn_signature.parameters:
+    data = handler.parsed_fn_signature.parameters.get("data")
+    if data is None or (
+        isinstance(data.kwarg_definition, BodyKwarg) and data.kwarg_definition.media_type != RequestEncodingType.JSON
+    ):
         return receive
     return Clear(receive, next((value for name, value in scope["headers"] if name == b"content-type"), b""))
 

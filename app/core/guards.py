@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
+from msgspec import Struct
 
 from app.core.auth import acr_of
 from app.core.errors import AppError, NotAllowed, SignInNeeded, Text
@@ -58,14 +59,27 @@ class NotOnBehalf(AppError):
     )
 
 
-OnBehalf = Callable[[House, Citizen, str, str], Awaitable[Citizen]]
-"""Finds the delegation by which a citizen acts for the account named in `X-On-Behalf-Of`, within one scope. Raises NotOnBehalf."""
+class Wanted(Struct, frozen=True):
+    """What somebody wants to do in another's name."""
+
+    account: str
+    """Whose, as `X-On-Behalf-Of` says it; not checked."""
+    scope: str
+    """What the handler asks for; empty: it cannot be done on anybody's behalf."""
+    handler: str
+    subject: str
+    """What the path names, e.g. a ticket's id."""
+    reads: bool
+
+
+OnBehalf = Callable[[House, Citizen, Wanted], Awaitable[Citizen]]
+"""Finds the delegation by which a citizen acts for another account, and puts a read on the trail. Raises NotOnBehalf."""
 
 ON_BEHALF = b"x-on-behalf-of"
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-async def nobodys_behalf(_: House, __: Citizen, ___: str, ____: str) -> Citizen:
+async def nobodys_behalf(_: House, __: Citizen, ___: Wanted) -> Citizen:
     """Where there are no delegations."""
     raise NotOnBehalf
 
@@ -114,9 +128,14 @@ async def _citizen(connection: Connection, handler: BaseRouteHandler, citizen: C
     named = header_of(connection, ON_BEHALF)
     if not named:
         return citizen
-    return await on_behalf(
-        house_of(connection), citizen, named.decode("latin-1"), str(handler.opt.get("on_behalf", ""))
+    wanted = Wanted(
+        account=named.decode("latin-1"),
+        scope=str(handler.opt.get("on_behalf", "")),
+        handler=handler.handler_name,
+        subject=str(next(iter(connection.path_params.values()), "")),
+        reads=connection.scope["method"] in SAFE,  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
     )
+    return await on_behalf(house_of(connection), citizen, wanted)
 
 
 def proves(level: int, max_age_s: int) -> Guard:

@@ -34,6 +34,7 @@ class Outbound:
 
     def __init__(self, settings: Http) -> None:
         self._settings = settings
+        self.timeout_s = settings.timeout_s
         trust = ssl.create_default_context(cafile=settings.ca_file or None)
         self._wire = httpx2.AsyncHTTPTransport(
             verify=trust, limits=httpx2.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=20)
@@ -45,7 +46,7 @@ class Outbound:
         return self._ways.setdefault(system, Guarded(system, self._settings, self._wire))
 
     def client(self, system: str) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(transport=self.way(system), timeout=self._settings.timeout_s)
+        return httpx2.AsyncClient(transport=self.way(system), timeout=self.timeout_s)
 
     async def close(self) -> None:
         await self._wire.aclose()

@@ -122,6 +122,8 @@ async def claim_of(request: Request[Any, Any, Any]) -> Claim:
     """Read the caller's key and hash the input; touches no database."""
     key = parse_key(request.headers.get("idempotency-key"))
     caller = str(getattr(request.user, "id", "") or f"address:{getattr(request.user, 'address', '')}")
+    if getattr(request.user, "actor_id", None):
+        caller = f"{request.user.actor_id}:{caller}"  # two who act for one account have keys of their own
     hashed = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     hashed.update(await request.body())
     return Claim(caller, key, hashed.digest())
@@ -157,6 +159,11 @@ async def keep(db: AsyncSession, claim: Claim, answer: Answer) -> None:
             created_at=datetime.now(UTC),
         )
     )
+
+
+async def erase(db: AsyncSession, caller: str) -> None:
+    """Forget what one caller was answered."""
+    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.caller == caller))
 
 
 async def forget_old(db: AsyncSession) -> None:

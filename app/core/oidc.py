@@ -1,38 +1,40 @@
 """OpenID Connect as a client: authorization code with PKCE (RFC 7636), pushed when the provider offers it (RFC 9126).
 
-Authlib speaks the protocol; joserfc checks the id token. One instance a provider and process.
+Authlib speaks the protocol; joserfc checks the tokens. One instance a provider and process.
 """
 
-import base64
 import secrets
 import time
 from typing import Any
 
 import httpx2
-import msgspec
-import structlog
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from app.core.errors import AppError, OutsideUnavailable, Text
-from app.core.http import Outbound
+from app.core.http import Outbound, TransactionOpen
+from app.core.oidc_claims import Asked, Known, faults_of_envelope, faults_of_id_token
+from app.core.oidc_provider import Provider, Read, TokenWrong
 from app.core.settings import Oidc
 
-ALGORITHMS = ["RS256", "ES256", "PS256"]
-METADATA_TTL_S = 3600.0
-NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-log = structlog.get_logger()
+OFFLINE = "offline_access"
+"""The scope that brings a refresh token (OpenID Connect Core §11)."""
+OF_THE_SIGN_IN = frozenset(
+    {"iss", "aud", "exp", "iat", "nbf", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}
+)
+"""What the id token alone says; a userinfo answer is about a person, not about how they have just signed in."""
 
 
 class SignInRefused(AppError):
     status, code = 400, "sign-in-refused"
     title = Text("Không đăng nhập được", "The sign-in was refused")
     detail = Text("Hãy bắt đầu đăng nhập lại từ đầu ({reason}).", "Start the sign-in again ({reason}).")
+
+
+class GrantOver(Exception):
+    """The provider no longer stands behind this person: `invalid_grant` for their refresh token (RFC 6749 §5.2)."""
 
 
 class Begun(Struct, frozen=True):
@@ -42,67 +44,158 @@ class Begun(Struct, frozen=True):
     state: str
     nonce: str
     verifier: str
+    acr: str = ""
+    """The assurance level asked for, in the provider's words."""
+    max_age_s: int | None = None
+    at: float = 0.0
+    """When it began, in seconds since 1970."""
+
+
+class Finished(Struct, frozen=True):
+    """Who signed in: the checked claims, with the userinfo merged in; and a refresh token, if the provider gives any."""
+
+    claims: dict[str, Any]
+    refresh_token: str = ""
 
 
 class OidcClient:
-    """The provider's metadata and keys are read when first needed and kept for an hour."""
+    """With `offline`, it asks for a refresh token, so that the provider can be asked again about a person."""
 
-    def __init__(self, system: str, settings: Oidc, outbound: Outbound) -> None:
+    def __init__(self, system: str, settings: Oidc, outbound: Outbound, *, offline: bool = False) -> None:
         self._system = system
         self._settings = settings
         self._outbound = outbound
-        self._metadata: dict[str, Any] = {}
-        self._keys: KeySet | None = None
-        self._read_at = 0.0
+        self._offline = offline
+        self._known = Known(settings.issuer, settings.client_id, settings.clock_skew_s)
+        self._provider = Provider(system, settings, outbound)
 
-    async def begin(self, acr: str = "", **more: str) -> Begun:
-        """Start a sign-in. Raises OutsideUnavailable."""
-        metadata = await self._provider()
-        begun = Begun("", secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48))
-        params = {"nonce": begun.nonce, **({"acr_values": acr} if acr else {}), **more}
-        async with self._client() as client:
+    async def begin(self, acr: str = "", max_age_s: int | None = None, **more: str) -> Begun:
+        """Start a sign-in; with `max_age_s`, one whose proof is no older (0: the person proves it anew). Raises OutsideUnavailable."""
+        metadata = await self._provider.metadata()
+        begun = Begun(
+            "",
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(48),
+            acr,
+            max_age_s,
+            time.time(),
+        )
+        params = {"nonce": begun.nonce, **self._wishes(acr, max_age_s), **more}
+        async with self._client(self._scope(metadata)) as client:
             url, _ = client.create_authorization_url(
                 metadata["authorization_endpoint"], state=begun.state, code_verifier=begun.verifier, **params
             )
-            pushed = metadata.get("pushed_authorization_request_endpoint")
-            if pushed:
-                url = await self._push(pushed, metadata["authorization_endpoint"], begun, params)
-        return msgspec.structs.replace(begun, url=url)
+        if pushed := metadata.get("pushed_authorization_request_endpoint"):
+            asked = params | {"scope": self._scope(metadata)}
+            url = await self._push(pushed, metadata["authorization_endpoint"], begun, asked)
+        return Begun(url, begun.state, begun.nonce, begun.verifier, acr, max_age_s, begun.at)
 
-    async def finish(self, code: str, begun: Begun) -> dict[str, Any]:
-        """The checked claims of who signed in, with the userinfo merged in. Raises SignInRefused, OutsideUnavailable."""
-        metadata = await self._provider()
-        async with self._client() as client:
+    async def finish(self, code: str, begun: Begun, issuer: str = "") -> Finished:
+        """Hand in the code. `issuer` is the `iss` of the return (RFC 9207), if the app passes it on.
+
+        Raises SignInRefused, OutsideUnavailable.
+        """
+        if issuer and issuer != self._settings.issuer:
+            raise SignInRefused(reason="iss")
+        metadata = await self._provider.metadata()
+        async with self._client(self._scope(metadata)) as client:
             try:
-                token = await client.fetch_token(
-                    metadata["token_endpoint"], code=code, code_verifier=begun.verifier, grant_type="authorization_code"
+                token = await self._ask_token(
+                    client.fetch_token,
+                    metadata["token_endpoint"],
+                    code=code,
+                    code_verifier=begun.verifier,
+                    grant_type="authorization_code",
                 )
-            except OutsideUnavailable:
-                raise
-            except httpx2.HTTPError as wrong:
-                raise OutsideUnavailable(system=self._system) from wrong
-            except ValueError as wrong:
-                raise self._nonsense(metadata["token_endpoint"]) from wrong
-            except Exception as wrong:  # Authlib has several roots of errors
-                raise SignInRefused(reason=type(wrong).__name__) from wrong
-            claims = await self._claims(str(token.get("id_token", "")), begun)
-            if "userinfo_endpoint" in metadata:
-                answer: httpx2.Response = await client.get(metadata["userinfo_endpoint"])
-                said = self._object(answer) if answer.status_code == 200 else {}
-                if said and said.get("sub") != claims["sub"]:
-                    raise SignInRefused(reason="userinfo")
-                claims = {**said, **claims}
-        return claims
+            except OAuthError as wrong:
+                raise SignInRefused(reason=str(wrong.error)[:50]) from wrong
+        claims = await self._claims(token, begun)
+        if "userinfo_endpoint" in metadata:
+            said = await self._userinfo(metadata["userinfo_endpoint"], token["access_token"])
+            if said and said.get("sub") != claims["sub"]:
+                raise SignInRefused(reason="userinfo")
+            claims = {name: value for name, value in said.items() if name not in OF_THE_SIGN_IN} | claims
+        return Finished(claims, _refresh_of(token))
 
-    def _client(self) -> Any:
+    async def ask_again(self, refresh_token: str, subject: str) -> str:
+        """Whether the provider still stands behind this person; the refresh token to ask with the next time.
+
+        Raises GrantOver if it does not, OutsideUnavailable if nobody knows.
+        """
+        metadata = await self._provider.metadata()
+        async with self._client("") as client:
+            try:
+                token = await self._ask_token(
+                    client.refresh_token, metadata["token_endpoint"], refresh_token=refresh_token
+                )
+            except OAuthError as wrong:
+                if wrong.error == "invalid_grant":
+                    raise GrantOver from wrong
+                raise OutsideUnavailable(system=self._system) from wrong
+        if "id_token" in token:
+            try:
+                claims = (await self.read(str(token["id_token"]))).claims
+            except TokenWrong as wrong:
+                raise self._provider.nonsense(metadata["token_endpoint"]) from wrong
+            if claims.get("sub") != subject:
+                raise self._provider.nonsense(metadata["token_endpoint"])
+        return _refresh_of(token) or refresh_token
+
+    async def read(self, token: str, *, needs_exp: bool = True) -> Read:
+        """A token of the provider's for us, whatever it says. Raises TokenWrong, OutsideUnavailable."""
+        read = await self._provider.read(token)
+        for fault in faults_of_envelope(read.claims, self._known, time.time(), needs_exp=needs_exp):
+            raise TokenWrong(fault)
+        return read
+
+    def _client(self, scope: str) -> Any:
         return AsyncOAuth2Client(
             self._settings.client_id,
             self._settings.client_secret,
-            scope="openid profile",
+            scope=scope,
             redirect_uri=self._settings.redirect_uri,
             code_challenge_method="S256",
             transport=self._outbound.way(self._system),
+            timeout=self._outbound.timeout_s,
         )
+
+    def _scope(self, metadata: dict[str, Any]) -> str:
+        supported: Any = metadata.get("scopes_supported")
+        offline = self._offline and isinstance(supported, list) and OFFLINE in supported
+        return f"openid profile {OFFLINE}" if offline else "openid profile"
+
+    def _wishes(self, acr: str, max_age_s: int | None) -> dict[str, str]:
+        """`prompt=login` beside `max_age=0`, because providers exist that overlook the one or the other."""
+        prompts = [*(["login"] if max_age_s == 0 else []), *self._settings.prompt.split()]
+        return {
+            **({"acr_values": acr} if acr else {}),
+            **({"max_age": str(max_age_s)} if max_age_s is not None else {}),
+            **({"prompt": " ".join(dict.fromkeys(prompts))} if prompts else {}),
+        }
+
+    async def _ask_token(self, ask: Any, endpoint: str, **form: str) -> dict[str, Any]:
+        """Raises OAuthError for what the provider refuses, OutsideUnavailable for what is no answer."""
+        try:
+            token: Any = await ask(endpoint, **form)
+        except httpx2.HTTPError as wrong:
+            raise OutsideUnavailable(system=self._system) from wrong
+        except (OutsideUnavailable, OAuthError, TransactionOpen):
+            raise
+        except Exception as wrong:  # Authlib has several roots of errors, for answers it cannot read
+            raise self._provider.nonsense(endpoint) from wrong
+        access = token.get("access_token") if isinstance(token, dict) else None
+        if not isinstance(access, str) or not access.isascii() or not access.isprintable():
+            raise self._provider.nonsense(endpoint)
+        return token
+
+    async def _userinfo(self, endpoint: str, access_token: str) -> dict[str, Any]:
+        """Nothing where the provider does not say. Raises OutsideUnavailable where it cannot."""
+        async with self._outbound.client(self._system) as client:
+            answer = await client.get(endpoint, headers={"Authorization": f"Bearer {access_token}"})
+        if answer.status_code >= 500:
+            raise OutsideUnavailable(system=self._system)
+        return self._provider.object_in(answer) if answer.status_code == 200 else {}
 
     async def _push(self, endpoint: str, authorize: str, begun: Begun, params: dict[str, str]) -> str:
         """RFC 9126: the details go behind the phone's back; its address bar carries a reference only."""
@@ -110,7 +203,6 @@ class OidcClient:
             "response_type": "code",
             "client_id": self._settings.client_id,
             "redirect_uri": self._settings.redirect_uri,
-            "scope": "openid profile",
             "state": begun.state,
             "code_challenge": create_s256_code_challenge(begun.verifier),
             "code_challenge_method": "S256",
@@ -119,81 +211,25 @@ class OidcClient:
         basic = httpx2.BasicAuth(self._settings.client_id, self._settings.client_secret)
         async with self._outbound.client(self._system) as client:
             answer = await client.post(endpoint, data=form, auth=basic)
-        if answer.status_code != 201:
-            raise OutsideUnavailable(system=self._system)
-        reference = str(self._object(answer).get("request_uri", ""))
+        reference = self._provider.object_in(answer).get("request_uri") if answer.status_code == 201 else None
+        if not isinstance(reference, str) or not reference:
+            raise self._provider.nonsense(endpoint)
         query = httpx2.QueryParams({"client_id": self._settings.client_id, "request_uri": reference})
         return f"{authorize}?{query}"
 
-    async def _claims(self, id_token: str, begun: Begun) -> dict[str, Any]:
+    async def _claims(self, token: dict[str, Any], begun: Begun) -> dict[str, Any]:
+        """Of the id token. Raises SignInRefused."""
         try:
-            claims = jwt.decode(id_token, await self._jwks(id_token), algorithms=ALGORITHMS).claims
-        except (JoseError, ValueError) as wrong:
-            raise SignInRefused(reason="id token") from wrong
-        now, skew = time.time(), self._settings.clock_skew_s
-        audience: Any = claims.get("aud")
-        audiences: list[Any] = audience if isinstance(audience, list) else [audience]
-        faults = {
-            "iss": claims.get("iss") != self._settings.issuer,
-            "aud": self._settings.client_id not in audiences,
-            "azp": len(audiences) > 1 and claims.get("azp") != self._settings.client_id,
-            "exp": not isinstance(claims.get("exp"), int | float) or claims["exp"] < now - skew,
-            "iat": not isinstance(claims.get("iat"), int | float) or claims["iat"] > now + skew,
-            "nonce": not secrets.compare_digest(str(claims.get("nonce", "")), begun.nonce),
-            "sub": not claims.get("sub"),
-        }
-        wrong_claims = [name for name, wrong in faults.items() if wrong]
-        if wrong_claims:
-            raise SignInRefused(reason=", ".join(wrong_claims))
+            claims = (await self._provider.read(str(token.get("id_token", "")))).claims
+        except TokenWrong as wrong:
+            raise SignInRefused(reason=str(wrong)) from wrong
+        asked = Asked(begun.nonce, begun.at, begun.max_age_s)
+        faults = faults_of_id_token(claims, self._known, asked, str(token["access_token"]), time.time())
+        if faults:
+            raise SignInRefused(reason=", ".join(faults))
         return claims
 
-    async def _jwks(self, id_token: str) -> KeySet:
-        """The provider's keys; read again once when a token names one we do not know (key rotation)."""
-        kid = _kid(id_token)
-        if self._keys is None or (kid and kid not in {key.kid for key in self._keys.keys}):
-            metadata = await self._provider()
-            try:
-                self._keys = KeySet.import_key_set(await self._get(metadata["jwks_uri"]))  # pyright: ignore[reportArgumentType]
-            except (JoseError, ValueError, TypeError, KeyError) as wrong:
-                raise self._nonsense(metadata["jwks_uri"]) from wrong
-        return self._keys
 
-    async def _provider(self) -> dict[str, Any]:
-        if not self._metadata or time.monotonic() - self._read_at > METADATA_TTL_S:
-            root = self._settings.discovery_url or self._settings.issuer
-            address = f"{root.rstrip('/')}/.well-known/openid-configuration"
-            metadata = await self._get(address)
-            if not all(isinstance(metadata.get(name), str) for name in NEEDED):
-                raise self._nonsense(address)
-            self._metadata, self._read_at = metadata, time.monotonic()
-        return self._metadata
-
-    async def _get(self, url: str) -> dict[str, Any]:
-        async with self._outbound.client(self._system) as client:
-            answer = await client.get(url)
-        if answer.status_code != 200:
-            raise OutsideUnavailable(system=self._system)
-        return self._object(answer)
-
-    def _object(self, answer: httpx2.Response) -> dict[str, Any]:
-        """The JSON object in an answer. Raises OutsideUnavailable for anything else."""
-        try:
-            return msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (ValueError, RecursionError, msgspec.MsgspecError) as wrong:
-            raise self._nonsense(str(answer.url)) from wrong
-
-    def _nonsense(self, address: str) -> OutsideUnavailable:
-        log.error("outside answer makes no sense", system=self._system, address=address.partition("?")[0])
-        return OutsideUnavailable(system=self._system)
-
-
-def _kid(token: str) -> str:
-    try:
-        header = msgspec.json.decode(_padded(token.split(".", maxsplit=1)[0]))
-    except (ValueError, msgspec.MsgspecError):
-        return ""
-    return str(header.get("kid", "")) if isinstance(header, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-
-
-def _padded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+def _refresh_of(token: dict[str, Any]) -> str:
+    said = token.get("refresh_token")
+    return said if isinstance(said, str) else ""

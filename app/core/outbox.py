@@ -108,6 +108,12 @@ def row_of(job: Job, *, due_at: datetime | None = None, id: UUID | None = None, 
     )
 
 
+async def drop(db: AsyncSession, job: Job, name: str, ids: Sequence[UUID]) -> None:
+    """Have jobs that name one of these not done any more; one that a worker is at goes on."""
+    named = Outbox.args[name].astext.in_([str(one) for one in ids])
+    await db.execute(delete(Outbox).where(Outbox.job == job.name, Outbox.state != "running", named))
+
+
 async def forget_workers(db: AsyncSession) -> None:
     """Processes not heard of for a day."""
     await db.execute(delete(WorkerRow).where(WorkerRow.seen_at < datetime.now(UTC) - timedelta(days=1)))

@@ -1,13 +1,14 @@
 """Keyset pages: a cursor is the sort key of the last row seen, so that a page costs the same wherever it stands."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.errors import AppError, Text
@@ -46,6 +47,20 @@ def after(
     seen = read(cursor, [kind for _, kind in keys])
     row = tuple_(*columns)
     return ordered.where(row < tuple(seen) if descending else row > tuple(seen))
+
+
+async def walk(db: AsyncSession, query: Any, key: InstrumentedAttribute[Any]) -> AsyncGenerator[Any]:
+    """Every row of a query, by a unique column of its first entity, read in pages: however long, it never stands in memory
+    whole."""
+    seen: Any = None
+    while True:
+        asked = query if seen is None else query.where(key > seen)
+        rows = (await db.execute(asked.order_by(key).limit(PAGE_MAX))).all()
+        for row in rows:
+            yield row
+        if len(rows) < PAGE_MAX:
+            return
+        seen = getattr(rows[-1][0], key.key)
 
 
 def page(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[Any]], convert: Callable[[Row], T]) -> Page[T]:

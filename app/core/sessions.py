@@ -5,27 +5,26 @@ stolen, and the session ends, however many successors it has had. Successors are
 any secret we ever gave out is known again and none is stored.
 """
 
-import base64
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import CheckConstraint, ColumnElement, LargeBinary, delete, func, or_, select, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import pages, refresh_secrets
 from app.core.auth import claims_of
-from app.core.crypto import Crypto
-from app.core.db import Base
+from app.core.db import Base, facts_of
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
 from app.core.revocations import Revocations
-from app.core.tokens import hash_secret, new_secret
+from app.core.tokens import hash_secret
 from app.core.wire import Out
 
 TOLERANCE = timedelta(seconds=10)
@@ -48,13 +47,19 @@ class NoSuchSession(AppError):
 
 class Session(Base):
     __tablename__ = "session"
-    __table_args__ = (CheckConstraint("audience IN ('citizen', 'officer')", name="audience"),)
+    __table_args__ = (
+        CheckConstraint("audience IN ('citizen', 'officer')", name="audience"),
+        Index("session_used_idx", "rotated_at", postgresql_where=text("audience = 'citizen' AND ended_at IS NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     audience: Mapped[str]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     facts: Mapped[dict[str, Any]]
     """What the sign-in proved: the assurance level, the methods used."""
+    upstream: Mapped[str | None] = mapped_column(index=True)
+    """The session at the provider by which this one was opened or raised; empty if the provider names none, None if there
+    was no provider."""
     device_name: Mapped[str]
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
     previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -105,7 +110,7 @@ def open_session(
 ) -> Opened:
     now = datetime.now(UTC)
     session_id = new_id()
-    secret = _tagged(house.crypto, session_id, new_secret())
+    secret = refresh_secrets.first(house.crypto, session_id)
     session = Session(
         id=session_id,
         audience=audience,
@@ -128,13 +133,16 @@ async def rotate(house: House, audience: str, refresh_token: str, stolen: Stolen
 
     A transaction of its own, because the end of a session must outlive the refusal. `stolen` is told in it.
     """
-    session_id, secret = _parse(refresh_token)
+    found = refresh_secrets.parse(refresh_token)
+    if found is None:
+        raise RefreshRefused
+    session_id, secret = found
     async with house.database.transaction() as db:
         session = await db.get(Session, session_id, with_for_update=True)
         now = datetime.now(UTC)
         if session is None or session.audience != audience or session.ended_at or session.expires_at <= now:
             raise RefreshRefused
-        used, following = hash_secret(secret), _successor(house.crypto, session.id, secret)
+        used, following = hash_secret(secret), refresh_secrets.following(house.crypto, session.id, secret)
         soon = now - session.rotated_at <= TOLERANCE
         if used == session.refresh_hash:
             session.previous_hash, session.refresh_hash, session.rotated_at = used, hash_secret(following), now
@@ -142,7 +150,7 @@ async def rotate(house: House, audience: str, refresh_token: str, stolen: Stolen
             return Opened(session, following)
         if used == session.previous_hash and soon:
             return Opened(session, following)
-        if not soon and (used == session.previous_hash or _ours(house.crypto, session.id, secret)):
+        if not soon and (used == session.previous_hash or refresh_secrets.is_ours(house.crypto, session.id, secret)):
             await end(db, house.revocations, [session.id])
             if stolen is not None:
                 await stolen(db, session)
@@ -167,20 +175,44 @@ async def end_all(
     return ended
 
 
+async def end_upstream(
+    db: AsyncSession, revocations: Revocations, subject_id: UUID | None, upstream: str = ""
+) -> Sequence[UUID]:
+    """Ends the sessions that a provider opened or raised: a person's, or those of one session there; the ids of those that ended.
+
+    Neither named: none.
+    """
+    if subject_id is None and not upstream:
+        return []
+    found = select(Session.id).where(Session.upstream.is_not(None), Session.ended_at.is_(None))
+    found = found.where(Session.upstream == upstream) if upstream else found
+    found = found.where(Session.subject_id == subject_id) if subject_id is not None else found
+    ended = (await db.scalars(found)).all()
+    await end(db, revocations, ended)
+    return ended
+
+
 async def renew_all(db: AsyncSession, revocations: Revocations, subject_id: UUID) -> None:
     """What the tokens of a person say is no longer so: they have to be refreshed."""
     await revocations.renew(db, await _alive_ids(db, subject_id))
 
 
-async def prove(db: AsyncSession, session_id: UUID, facts: dict[str, Any]) -> Session:
+async def prove(db: AsyncSession, session_id: UUID, facts: dict[str, Any], upstream: str | None = None) -> Session:
     """The person in front of the phone has just proved again who they are; from now on the session has these facts too.
 
-    Raises RefreshRefused for a session that is over.
+    `upstream` is the session at the provider that vouches for it. Raises RefreshRefused for a session that is over.
     """
-    session = await db.get(Session, session_id, with_for_update=True)
+    session = await alive(db, session_id)
+    session.facts = session.facts | facts
+    session.upstream = session.upstream if upstream is None else upstream
+    return session
+
+
+async def alive(db: AsyncSession, session_id: UUID) -> Session:
+    """A session, locked. Raises RefreshRefused for one that is over."""
+    session = await db.get(Session, session_id, with_for_update=True, populate_existing=True)
     if session is None or session.ended_at or session.expires_at <= datetime.now(UTC):
         raise RefreshRefused
-    session.facts = session.facts | facts
     return session
 
 
@@ -191,6 +223,17 @@ def over(now: datetime) -> ColumnElement[bool]:
 
 async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(Session).where(over(datetime.now(UTC))))
+
+
+async def export(db: AsyncSession, subject_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Every session of a person that is still known: where and how they signed in."""
+    async for row in pages.walk(db, select(Session).where(Session.subject_id == subject_id), Session.id):
+        yield facts_of(row[0], "subject_id")
+
+
+async def erase(db: AsyncSession, subject_id: UUID) -> None:
+    """Forget the sessions of a person; they have ended before."""
+    await db.execute(delete(Session).where(Session.subject_id == subject_id))
 
 
 async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:
@@ -209,6 +252,11 @@ async def is_new_device(db: AsyncSession, session: Session) -> bool:
     earlier = (Session.subject_id == session.subject_id) & (Session.id != session.id)
     known = await db.scalar(select(func.bool_or(Session.device_name == session.device_name)).where(earlier))
     return known is False
+
+
+async def name_of(db: AsyncSession, session_id: UUID) -> str:
+    """What its device is called; empty if it has no name, or the session is no longer known."""
+    return await db.scalar(select(Session.device_name).where(Session.id == session_id)) or ""
 
 
 async def end_own(db: AsyncSession, house: House, who: Citizen | Officer, session_id: UUID) -> None:
@@ -232,12 +280,14 @@ def shown(session: Session, who: Citizen | Officer) -> SessionOut:
 
 def tokens_of(house: House, principal: Citizen | Officer, opened: Opened) -> TokensOut:
     access = access_of(house, principal, opened.session)
-    return TokensOut(**structs.asdict(access), refresh_token=f"{opened.session.id.hex}.{opened.secret}")
+    return TokensOut(**structs.asdict(access), refresh_token=refresh_secrets.written(opened.session.id, opened.secret))
 
 
 def access_of(house: House, principal: Citizen | Officer, session: Session) -> AccessOut:
-    """A new access token for a session that goes on."""
+    """A new access token for a session that goes on; an officer's ends with the first of the rights it speaks of."""
     ttl_s = house.settings.tokens.access_ttl_s
+    if isinstance(principal, Officer) and principal.until:
+        ttl_s = max(0, min(ttl_s, int(principal.until - time.time())))
     token = house.keys.issue(claims_of(principal), session.audience, ttl_s)
     return AccessOut(access_token=token, token_type="Bearer", expires_in=ttl_s, session_id=session.id)
 
@@ -245,28 +295,3 @@ def access_of(house: House, principal: Citizen | Officer, session: Session) -> A
 async def _alive_ids(db: AsyncSession, subject_id: UUID) -> Sequence[UUID]:
     alive = select(Session.id).where(Session.subject_id == subject_id, Session.ended_at.is_(None))
     return (await db.scalars(alive)).all()
-
-
-def _parse(refresh_token: str) -> tuple[UUID, str]:
-    session_id, _, secret = refresh_token.partition(".")
-    try:
-        return UUID(hex=session_id), secret
-    except ValueError as wrong:
-        raise RefreshRefused from wrong
-
-
-def _successor(crypto: Crypto, session_id: UUID, secret: str) -> str:
-    return _tagged(crypto, session_id, _text(crypto.index("session.refresh", f"{session_id}:{secret}")))
-
-
-def _tagged(crypto: Crypto, session_id: UUID, secret: str) -> str:
-    return f"{secret}.{_text(crypto.index('session.tag', f'{session_id}:{secret}')[:16])}"
-
-
-def _ours(crypto: Crypto, session_id: UUID, secret: str) -> bool:
-    """Whether we gave this secret out for this session, at any time."""
-    return hmac.compare_digest(_tagged(crypto, session_id, secret.rpartition(".")[0]).encode(), secret.encode())
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,6 +1,7 @@
 """Every knob of the house, read once from the environment (`DATABASE__POOL_SIZE=7`) and passed in."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +46,8 @@ class Tokens(Struct, frozen=True):
     access_ttl_s: int = 600
     refresh_ttl_days: int = 30
     revocation_poll_s: float = 1.0
+    keys_read_s: float = 5.0
+    """How often each process reads the signing keys; a new one may sign once it is twice as old."""
 
 
 class Oidc(Struct, frozen=True):
@@ -61,12 +64,36 @@ class Oidc(Struct, frozen=True):
     claim_name: str = "HoVaTen"
     claim_personal_number: str = "SoDinhDanh"
     claim_birth_date: str = "NgayThangNamSinh"
+    claim_gender: str = "gender"
+    prompt: str = ""
+    """Said at each sign-in; `consent` where the provider gives refresh tokens for it only (OpenID Connect Core §11)."""
     clock_skew_s: int = 60
+    keys_ttl_s: float = 300.0
+    """How long the provider's keys are trusted before they are read again."""
+    keys_again_s: float = 10.0
+    """How often they are read at most because a token names one we do not know."""
+
+
+class Rechecks(Struct, frozen=True):
+    """Asking the national eID again about who is using the app."""
+
+    period_s: int = 30
+    """How old its last word about a person may be; 0: each scan asks about everybody."""
+    per_s: int = 50
+    """How many the provider is asked about in a second at most."""
 
 
 class Sms(Struct, frozen=True):
     url: str
     sender: str = "KHUE"
+
+
+class Registry(Struct, frozen=True):
+    """A register of the state that is asked over HTTP."""
+
+    url: str
+    key: str
+    secret: str
 
 
 class Fcm(Struct, frozen=True):
@@ -76,6 +103,16 @@ class Fcm(Struct, frozen=True):
     """Empty: the real FCM. Otherwise the address of a stand-in."""
     ca_file: str = ""
     timeout_s: float = 10.0
+
+
+class Passkeys(Struct, frozen=True):
+    """Who we are to an authenticator (WebAuthn L3)."""
+
+    rp_id: str
+    """The domain that passkeys are bound to. Changing it makes all of them useless."""
+    origins: list[str]
+    """Where they may be used: `https://…` of the web and of iOS, `android:apk-key-hash:…` of the Android app."""
+    rp_name: str = "Khuê"
 
 
 class Http(Struct, frozen=True):
@@ -92,6 +129,8 @@ class Limits(Struct, frozen=True):
     """Tokens a caller may spend at once; also what nobody's address gets."""
     codes_per_address: int = 30
     """Phone codes one network address may ask for in ten minutes; residents behind one router share it."""
+    passkeys_per_address: int = 300
+    """Sign-ins by passkey one network address may begin in ten minutes."""
     local_share: int = 20
     """Tokens one process takes from Redis at once, so that not every request asks it."""
 
@@ -136,20 +175,31 @@ class Settings(Struct, frozen=True):
     eid: Oidc
     staff: Oidc
     sms: Sms
+    population: Registry
+    business: Registry
     fcm: Fcm
+    passkeys: Passkeys
     tokens: Tokens = field(default_factory=Tokens)
     database: Database = field(default_factory=Database)
     server: Server = field(default_factory=Server)
     http: Http = field(default_factory=Http)
     limits: Limits = field(default_factory=Limits)
     uploads: Uploads = field(default_factory=Uploads)
+    rechecks: Rechecks = field(default_factory=Rechecks)
     log: Log = field(default_factory=Log)
     telemetry: Telemetry = field(default_factory=Telemetry)
     workers: Workers = field(default_factory=Workers)
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
+ORIGIN = re.compile(r"https://[^/?#@\s]+|http://localhost(:\d+)?|android:apk-key-hash:[A-Za-z0-9_-]{43}")
+"""As clients write them (RFC 6454 §6.2; Android: SHA-256 of the signing certificate, base64url)."""
+
 ADDRESSES = {"DATABASE_URL": ("postgresql://", "postgres://"), "REDIS_URL": ("redis://", "rediss://", "unix://")}
+
+
+SKEW_MAX_S = 300
+"""More than that is no difference between clocks but a token out of date."""
 
 
 class SettingsWrong(Exception):
@@ -180,6 +230,13 @@ def _unusable(settings: Settings) -> list[str]:
         faults.append("CRYPTO__KEYS does not fit: a version has no colon.")
     if not _is_key(settings.crypto.index_key):
         faults.append("CRYPTO__INDEX_KEY does not fit: it needs 32 bytes in base64.")
+    for name, provider in (("EID", settings.eid), ("STAFF", settings.staff)):
+        if not 0 <= provider.clock_skew_s <= SKEW_MAX_S:
+            faults.append(f"{name}__CLOCK_SKEW_S does not fit: it is from 0 to {SKEW_MAX_S}.")
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", settings.passkeys.rp_id):
+        faults.append("PASSKEYS__RP_ID does not fit: it is a domain alone, e.g. khue.example.")
+    if not settings.passkeys.origins or not all(map(ORIGIN.fullmatch, settings.passkeys.origins)):
+        faults.append("PASSKEYS__ORIGINS does not fit: each is https://… without a path, or android:apk-key-hash:….")
     if not _is_zone(settings.timezone):
         faults.append(f"TIMEZONE does not fit: {settings.timezone!r} is no time zone.")
     return faults

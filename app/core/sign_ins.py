@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, delete
+from sqlalchemy import Integer, LargeBinary, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,8 +19,12 @@ class SignIn(Base):
 
     state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     provider: Mapped[str]
+    """Which one, and what for if it is no sign-in."""
     nonce: Mapped[str]
     verifier: Mapped[str]
+    acr: Mapped[str] = mapped_column(server_default="")
+    max_age_s: Mapped[int | None] = mapped_column(Integer)
+    """What the sign-in asked for: the assurance level, the age of the proof."""
     account_id: Mapped[UUID | None]
     """Who was signed in already and wants to link the identity, if anybody."""
     created_at: Mapped[datetime] = mapped_column(index=True)
@@ -33,8 +37,10 @@ def remember(db: AsyncSession, provider: str, begun: Begun, account_id: UUID | N
             provider=provider,
             nonce=begun.nonce,
             verifier=begun.verifier,
+            acr=begun.acr,
+            max_age_s=begun.max_age_s,
             account_id=account_id,
-            created_at=datetime.now(UTC),
+            created_at=datetime.fromtimestamp(begun.at, UTC),
         )
     )
 
@@ -49,7 +55,7 @@ async def recall(db: AsyncSession, provider: str, state: str, account_id: UUID |
     )
     if found is None or found.created_at < datetime.now(UTC) - TTL:
         raise SignInRefused(reason="state")
-    return Begun("", state, found.nonce, found.verifier)
+    return Begun("", state, found.nonce, found.verifier, found.acr, found.max_age_s, found.created_at.timestamp())
 
 
 async def forget_old(db: AsyncSession) -> None:

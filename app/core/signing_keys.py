@@ -27,12 +27,17 @@ MARGIN = timedelta(minutes=5)
 """How much longer than its last token a key is kept: for clocks that differ."""
 
 
+class TooSoon(Exception):
+    """Not every process knows the next key yet; `args[0]` is how long to wait."""
+
+
 class SigningKeyRow(Base):
     __tablename__ = "signing_key"
     __table_args__ = (
         CheckConstraint("state IN ('next', 'current', 'old')", name="state"),
         CheckConstraint("purpose IN ('access', 'trail')", name="purpose"),
         CheckConstraint("(state = 'old') = (retired_at IS NOT NULL)", name="retired"),
+        CheckConstraint("purpose <> 'trail' OR verifies_until IS NULL", name="kept"),
         Index(
             "signing_key_live_idx",
             "purpose",
@@ -70,17 +75,27 @@ async def read(db: AsyncSession, crypto: Crypto, purpose: str) -> Sequence[Signi
     return [_opened(row, crypto) for row in sorted(rows, key=lambda row: (order[row.state], row.kid))]
 
 
-async def rotate(db: AsyncSession, crypto: Crypto, purpose: str, ttl: timedelta | None) -> str:
-    """The next key signs from now on; the old one verifies for `ttl` (None: for ever). Returns the new signer's kid."""
+async def rotate(db: AsyncSession, crypto: Crypto, purpose: str, ttl: timedelta | None, known_after: timedelta) -> str:
+    """The next key signs from now on; the old one verifies for `ttl` (None: for ever).
+    Zero, after a theft: neither it nor an older one verifies anything from now on.
+
+    Raises TooSoon before the next key is `known_after` old: a process that has not read it yet would refuse what it signs.
+    Returns the new signer's kid.
+    """
     await db.execute(select(func.pg_advisory_xact_lock(LOCK)))
     now = datetime.now(UTC)
-    until = now + ttl + MARGIN if ttl is not None else None
+    until = None if ttl is None else now + ttl + MARGIN if ttl else now
     mine = SigningKeyRow.purpose == purpose
+    made = await db.scalar(select(SigningKeyRow.created_at).where(mine, SigningKeyRow.state == "next"))
+    if made is not None and made + known_after > now:
+        raise TooSoon(made + known_after - now)
     await db.execute(
         update(SigningKeyRow)
         .where(mine, SigningKeyRow.state == "current")
         .values(state="old", retired_at=now, verifies_until=until, private_sealed=None)
     )
+    if until == now:
+        await db.execute(update(SigningKeyRow).where(mine, SigningKeyRow.state == "old").values(verifies_until=until))
     promoted = update(SigningKeyRow).where(mine, SigningKeyRow.state == "next").values(state="current")
     kid = (await db.scalars(promoted.returning(SigningKeyRow.kid))).one()
     db.add(_new(crypto, purpose, "next"))
@@ -92,7 +107,13 @@ async def every(db: AsyncSession) -> Sequence[SigningKeyRow]:
     return (await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))).all()
 
 
+async def public(db: AsyncSession, purpose: str) -> Sequence[dict[str, Any]]:
+    """The public keys of a purpose that are still kept, as JWKs, the newest first."""
+    return [row.public for row in await every(db) if row.purpose == purpose]
+
+
 async def forget_old(db: AsyncSession) -> None:
+    """Those of the trail are kept for ever: the days they signed stay verifiable (a constraint says so, too)."""
     await db.execute(delete(SigningKeyRow).where(SigningKeyRow.verifies_until < datetime.now(UTC)))
 
 

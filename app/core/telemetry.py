@@ -29,6 +29,7 @@ JOB_LAG = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 OUTBOX_DEPTH = Gauge("khue_outbox_depth", "Rows of the outbox that are due or out", ["lane", "state"])
+TRAIL_UNSEALED = Gauge("khue_trail_days_unsealed", "Days of the trail that are over and not sealed")
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("khue")

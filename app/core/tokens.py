@@ -27,14 +27,18 @@ class Keys:
 
     def __init__(self, issuer: str, keys: Sequence[SigningKey]) -> None:
         self._issuer = issuer
+        self._kids: set[str] = set()
         self.hold(keys)
 
-    def hold(self, keys: Sequence[SigningKey]) -> None:
-        """From now on these."""
+    def hold(self, keys: Sequence[SigningKey]) -> bool:
+        """From now on these. Says whether one is gone that was held before: what it signed is no good any more."""
         signer = next(one for one in keys if one.signs)
         self._signer = signer.key
         self._header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}
         self._keys = KeySet([one.key for one in keys])
+        gone = self._kids - {one.kid for one in keys}
+        self._kids = {one.kid for one in keys}
+        return bool(gone)
 
     def issue(self, claims: dict[str, Any], audience: str, ttl_s: int) -> str:
         """`iat` has milliseconds (RFC 7519 §2), because what was issued before a revocation is told by it."""

@@ -1,4 +1,4 @@
-"""Codes by SMS: to sign in by phone, and to confirm a phone of one's own account.
+"""Codes by SMS: to sign in, to prove anew who one is, to take another number for one's own account.
 
 The answer to asking is the same whether or not the number has an account, and so is the way to it.
 """
@@ -7,7 +7,7 @@ import hmac
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,12 +23,16 @@ from app.core.sessions import TokensOut
 from app.credentials import rules, service
 from app.credentials.models import PhoneCode
 from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, WORD_TTL, BadCode, Purpose
-from app.credentials.schemas import AskCode, Asking, NewSession
+from app.credentials.schemas import AskCode, NewSession
 
 SMS_TEXT = {
     (Purpose.SIGN_IN, "vi"): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. "
     "Khong cung cap ma nay cho bat ky ai.",
     (Purpose.SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (Purpose.PROOF, "vi"): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.PROOF, "en"): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. "
+    "Never give it to anybody.",
     (
         Purpose.CONFIRM,
         "vi",
@@ -45,21 +49,27 @@ SMS_TEXT = {
 
 async def ask(house: House, asked: AskCode, address: str) -> datetime:
     """Have a sign-in code sent; returns when it ends. Raises BadPhone, TooManyRequests."""
-    return await send(house, parse_phone(asked.phone), asked, address, Purpose.SIGN_IN, None)
+    return await ask_for(house, asked, Purpose.SIGN_IN, None, address)
+
+
+async def ask_for(house: House, asked: AskCode, purpose: Purpose, account_id: UUID | None, address: str) -> datetime:
+    """A code to the phone that somebody names. Raises BadPhone, TooManyRequests."""
+    phone = parse_phone(asked.phone)
+    if asked.device_id:
+        (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
+    return await send(house, phone, purpose, account_id, asked.language, address)
 
 
 async def send(
-    house: House, phone: str, asked: Asking, address: str, purpose: Purpose, account_id: UUID | None
+    house: House, phone: str, purpose: Purpose, account_id: UUID | None, language: str, address: str
 ) -> datetime:
-    """A new code for a phone; returns when it ends. Raises TooManyRequests.
+    """A code to a phone in E.164; returns when it ends. Raises TooManyRequests: the rates count for all purposes together.
 
     Asked twice at once, a phone still has one code that works: a second would double the guesses.
     """
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
     (await house.limits.spend(Rate("phone-codes-address", per_address, 600, per_address), address)).check()
-    if asked.device_id:
-        (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
     (await house.limits.spend(rules.PHONE_RATE, index.hex())).check()
     now = datetime.now(UTC)
     code = PhoneCode(
@@ -69,14 +79,15 @@ async def send(
         phone_index=index,
         phone_sealed=house.crypto.encrypt(PHONE, phone),
         tries=0,
-        language=asked.language,
+        language=language,
         created_at=now,
         expires_at=now + CODE_TTL,
     )
-    code.code_index = _code_index(house.crypto, code.id, digits_of(house.crypto, code.id))
+    code.code_index = index_of(house.crypto, code.id, digits_of(house.crypto, code.id))
     async with house.database.transaction() as db:
         await db.execute(select(func.pg_advisory_xact_lock(lock_number(index))))
-        await db.execute(update(PhoneCode).where(PhoneCode.phone_index == index, _unused()).values(expires_at=now))
+        older = update(PhoneCode).where(PhoneCode.phone_index == index, PhoneCode.purpose == purpose, _unused())
+        await db.execute(older.values(expires_at=now))
         db.add(code)
         outbox.put(db, SMS_JOB, code_id=code.id)
     return code.expires_at
@@ -85,16 +96,16 @@ async def send(
 async def sign_in(house: House, asked: NewSession) -> TokensOut:
     """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut."""
     phone = parse_phone(asked.phone)
-    code = await use(house, phone, asked.code, Purpose.SIGN_IN, None)
+    code = await use(house, phone, Purpose.SIGN_IN, None, asked.code)
     async with house.database.transaction() as db:
         account = await _account(db, house.crypto, phone, code.language)
         return await service.open_session(db, house, account, Method.PHONE, 0, asked.device_name)
 
 
-async def use(house: House, phone: str, digits: str, purpose: Purpose, account_id: UUID | None) -> PhoneCode:
-    """The phone's code, if these are its digits; it works once. Raises BadCode, TooManyRequests.
+async def use(house: House, phone: str, purpose: Purpose, account_id: UUID | None, digits: str) -> PhoneCode:
+    """The code that was sent for that, by that account, used up. Raises BadCode, TooManyRequests.
 
-    A transaction of its own: a try is counted before anything is refused, because the count must outlive the refusal.
+    A try is counted before anything is refused, because the count must outlive the refusal.
     """
     index = house.crypto.index(PHONE, phone)
     (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
@@ -144,6 +155,16 @@ async def forget_old(db: AsyncSession) -> None:
     await db.execute(delete(PhoneCode).where(PhoneCode.expires_at < datetime.now(UTC) - CODE_TTL))
 
 
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Forget what was sent to the phones of a person or asked for by them; to be called while the account still knows its
+    phone, and so do those that were merged into it."""
+    mine = or_(Account.id == account_id, Account.merged_into == account_id)
+    phones, accounts = select(Account.phone_index).where(mine), select(Account.id).where(mine)
+    await db.execute(
+        delete(PhoneCode).where(or_(PhoneCode.phone_index.in_(phones), PhoneCode.account_id.in_(accounts)))
+    )
+
+
 async def _used(
     db: AsyncSession, crypto: Crypto, index: bytes, mine: ColumnElement[bool], digits: str
 ) -> PhoneCode | None:
@@ -156,7 +177,7 @@ async def _used(
     if code is None:
         return None
     code.tries += 1
-    if code.tries > CODE_TRIES_MAX or not hmac.compare_digest(code.code_index, _code_index(crypto, code.id, digits)):
+    if code.tries > CODE_TRIES_MAX or not hmac.compare_digest(code.code_index, index_of(crypto, code.id, digits)):
         return None
     code.used_at, code.phone_sealed = datetime.now(UTC), None
     return code
@@ -196,5 +217,6 @@ def _unused() -> ColumnElement[bool]:
     return PhoneCode.used_at.is_(None)
 
 
-def _code_index(crypto: Crypto, code_id: UUID, digits: str) -> bytes:
+def index_of(crypto: Crypto, code_id: UUID, digits: str) -> bytes:
+    """The keyed hash that is stored of a code."""
     return crypto.index("phone.code", f"{code_id}:{digits}")

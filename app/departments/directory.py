@@ -128,6 +128,10 @@ class Directory:
     def department(self, code: str) -> Unit:
         return self._units[code]
 
+    def find(self, code: str) -> Unit | None:
+        """As `department`, for a code that may be of long ago."""
+        return self._units.get(code)
+
     def area_unit(self, area_code: str, kind: str) -> str:
         """The code of an area's `committee` or `police`."""
         return self._area_units[area_code, kind]

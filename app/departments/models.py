@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base
@@ -104,11 +104,53 @@ class Officer(Base):
     issuer: Mapped[str]
     subject: Mapped[str]
     full_name: Mapped[str]
+    department_code: Mapped[str | None] = mapped_column(ForeignKey("department.code"), index=True)
+    """The unit they work for."""
     active: Mapped[bool]
     created_at: Mapped[datetime]
 
 
+class OfficerGrant(Base):
+    """A role held in a department, in an area or, with neither, in the whole city. Ended, never deleted or changed."""
+
+    __tablename__ = "officer_grant"
+    __table_args__ = (
+        CheckConstraint("department_code IS NULL OR area_code IS NULL", name="place"),
+        CheckConstraint("until > starts_at", name="period"),
+        CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended"),
+        Index(None, "officer_id"),
+        Index(
+            "officer_grant_live_idx",
+            "officer_id",
+            "role_code",
+            "department_code",
+            "area_code",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    officer_id: Mapped[UUID] = mapped_column(ForeignKey("officer.id"))
+    role_code: Mapped[str] = mapped_column(ForeignKey("role.code"))
+    department_code: Mapped[str | None] = mapped_column(ForeignKey("department.code"))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("area.code"))
+    starts_at: Mapped[datetime]
+    until: Mapped[datetime | None]
+    granted_by: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
+    """None: by a command on the machine."""
+    granted_at: Mapped[datetime]
+    reason: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    """When it was taken away, or seen to be over."""
+    ended_by: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
+    end_reason: Mapped[str | None]
+
+
 class OfficerRole(Base):
+    """How roles were held before `officer_grant`; for processes of that release only, and to be dropped in the next."""
+
     __tablename__ = "officer_role"
 
     officer_id: Mapped[UUID] = mapped_column(ForeignKey("officer.id"), primary_key=True)

@@ -1,20 +1,19 @@
-"""Areas, units, the calendar and officers' sign-in over HTTP."""
+"""Areas, units, the calendar and officers' sign-in over HTTP; what officers ask for is in `routes_officers`."""
 
 from itertools import groupby
 from typing import Annotated
 
-from litestar import delete, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import convert
 
-from app.core import pages, sessions
+from app.core import pages
 from app.core.door import Db
-from app.core.guards import TheOfficer
 from app.core.house import House
 from app.core.oidc import OidcClient
 from app.core.pages import PAGE_MAX, Page
-from app.core.sessions import SessionOut, TokensOut
+from app.core.sessions import TokensOut
 from app.departments import queries, service
 from app.departments.directory import Directory
 from app.departments.models import OldArea
@@ -24,8 +23,6 @@ from app.departments.schemas import (
     AreaSearchOut,
     BegunOut,
     DepartmentOut,
-    OfficerOut,
-    OfficerRoleOut,
     OldNameOut,
     Refresh,
     Returned,
@@ -111,34 +108,6 @@ async def refresh_officer_session(data: JSONBody[Refresh], house: TheHouse) -> T
     return await service.refresh(house, data.refresh_token)
 
 
-@get("/me")
-async def get_officer(me: TheOfficer, db: Db) -> OfficerOut:
-    """Who I am, my roles and what they allow."""
-    found = await db.get_one(queries.Officer, me.id)
-    roles = await queries.roles_of(db, me.id)
-    return OfficerOut(
-        id=found.id,
-        full_name=found.full_name,
-        roles=[
-            OfficerRoleOut(code=role.code, name_vi=role.name_vi, name_en=role.name_en, department_code=unit)
-            for role, unit in roles
-        ],
-        acts=sorted(me.acts),
-    )
-
-
-@get("/sessions")
-async def list_officer_sessions(me: TheOfficer, db: Db) -> list[SessionOut]:
-    """Where I am signed in."""
-    return [sessions.shown(session, me) for session in await sessions.own(db, me)]
-
-
-@delete("/sessions/current")
-async def close_officer_session(me: TheOfficer, db: Db, house: TheHouse) -> None:
-    """Sign out."""
-    await sessions.end_own(db, house, me, me.session_id)
-
-
 def _old_name(rows: list[OldArea], directory: Directory) -> OldNameOut:
     return OldNameOut(
         full_name=rows[0].full_name,
@@ -159,4 +128,3 @@ public = [
     open_officer_session,
     refresh_officer_session,
 ]
-officer = [get_officer, list_officer_sessions, close_officer_session]

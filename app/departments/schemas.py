@@ -1,12 +1,14 @@
 """What crosses the wire about areas, units and officers."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta
 
 from app.core.wire import In, Out
+
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class AreaOut(Out):
@@ -73,15 +75,83 @@ class Refresh(In):
     refresh_token: Annotated[str, Meta(min_length=10, max_length=200)]
 
 
-class OfficerRoleOut(Out):
+class NamedOut(Out):
     code: str
     name_vi: str
     name_en: str
-    department_code: str
+
+
+class RoleOut(NamedOut):
+    acts: list[str]
+
+
+class GrantOut(Out):
+    """A role held in one unit, in one area, or in the whole city."""
+
+    id: UUID
+    role: NamedOut
+    department: NamedOut | None
+    area: NamedOut | None
+    whole_city: bool
+    acts: list[str]
+    """What it allows there; acts on accounts and on the trail only in the whole city."""
+    starts_at: datetime
+    until: datetime | None
+    granted_at: datetime
+    granted_by: UUID | None
+    reason: str
+    ended_at: datetime | None
+    ended_by: UUID | None
+    end_reason: str | None
+
+
+class OfficerMeOut(Out):
+    id: UUID
+    full_name: str
+    unit: NamedOut | None
+    grants: list[GrantOut]
+    acts: list[str]
+    """What I may do somewhere; a grant says where."""
 
 
 class OfficerOut(Out):
     id: UUID
+    subject: str
     full_name: str
-    roles: list[OfficerRoleOut]
-    acts: list[str]
+    department_code: str | None
+    active: bool
+    created_at: datetime
+
+
+class OfficerFileOut(OfficerOut):
+    """An officer with every role they ever held, the newest first."""
+
+    grants: list[GrantOut]
+
+
+Why = Annotated[str, Meta(min_length=2, max_length=300, description="Why; it is kept on the trail")]
+Code = Annotated[str, Meta(min_length=1, max_length=20)]
+
+
+class NewOfficer(In):
+    """A member of staff, by their subject (`sub`) at the city's identity provider."""
+
+    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^\S+$")]
+    full_name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+    department_code: Code
+    reason: Why
+
+
+class NewGrant(In):
+    """Name a unit, or an area, or neither: then it is for the whole city."""
+
+    role_code: Code
+    reason: Why
+    department_code: Code | None = None
+    area_code: Annotated[str, Meta(pattern=r"^\d{5}$")] | None = None
+    starts_at: Moment | None = None
+    until: Moment | None = None
+
+
+class Because(In):
+    reason: Why

@@ -1,38 +1,20 @@
-"""Officers come in: by the city's own identity provider, with two factors (Law 116/2025)."""
+"""Officers come in, by the city's own identity provider with two factors (Law 116/2025), and go out."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import audit, sessions, sign_ins
-from app.core.errors import AppError, Text
+from app.core import audit, principals, sessions, sign_ins
 from app.core.house import House
 from app.core.oidc import Begun, OidcClient
-from app.core.principals import Officer
 from app.core.sessions import RefreshRefused, TokensOut
-from app.departments import queries
+from app.departments import queries, rules
+from app.departments.models import Officer
+from app.departments.rules import NotAnOfficer
 from app.departments.schemas import Returned
 
 PROVIDER = "staff"
-SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "pop", "fpt", "face"})
-"""Values of `amr` (RFC 8176 §2) that say more than a password."""
-
-
-class NotAnOfficer(AppError):
-    status, code = 403, "not-an-officer"
-    title = Text("Không phải cán bộ đang hoạt động", "Not an active officer")
-    detail = Text(
-        "Tài khoản chưa được cấp quyền; liên hệ quản trị của đơn vị.",
-        "The account has no rights here; ask your unit's administrator.",
-    )
-
-
-class SecondFactorNeeded(AppError):
-    status, code = 403, "second-factor-needed"
-    title = Text("Cần xác thực hai lớp", "Two factors are needed")
-    detail = Text(
-        "Cán bộ phải đăng nhập với lớp xác thực thứ hai.", "Officers sign in with a second factor (Law 116/2025)."
-    )
 
 
 async def begin(house: House, staff: OidcClient) -> Begun:
@@ -50,32 +32,55 @@ async def finish(house: House, staff: OidcClient, returned: Returned) -> TokensO
     """
     async with house.database.transaction() as db:
         begun = await sign_ins.recall(db, PROVIDER, returned.state)
-    claims = await staff.finish(returned.code, begun)
-    said = claims.get("amr")
-    methods = [str(method) for method in said] if isinstance(said, list) else []  # pyright: ignore[reportUnknownVariableType]
-    if not SECOND_FACTORS.intersection(methods):
-        raise SecondFactorNeeded
+    claims = (await staff.finish(returned.code, begun)).claims
+    rules.check_factors(rules.methods_of(claims.get("amr")))
     async with house.database.transaction() as db:
         officer = await queries.officer_by_subject(db, claims["iss"], claims["sub"])
-        if officer is None:
+        if officer is None or not await _hold(db, officer):
             raise NotAnOfficer
-        opened = sessions.open_session(db, house, "officer", officer.id, {"amr": methods}, returned.device_name)
-        principal = await _principal(db, officer.id, opened.session.id)
-        audit.record(db, principal, "officer.signed-in", "session", opened.session.id)
-    return sessions.tokens_of(house, principal, opened)
+        opened = sessions.open_session(db, house, "officer", officer.id, _facts(claims), returned.device_name)
+        principal = await queries.principal(db, officer, opened.session.id)
+        audit.record(db, principal, "officer.signed-in", "session", opened.session.id, **opened.session.facts)
+        return sessions.tokens_of(house, principal, opened)
 
 
 async def refresh(house: House, refresh_token: str) -> TokensOut:
-    """New tokens; rights are read anew, so that a role taken away ends with the access token. Raises RefreshRefused."""
+    """New tokens; rights are read anew. Raises RefreshRefused."""
     opened = await sessions.rotate(house, "officer", refresh_token)
     async with house.database.transaction() as db:
-        principal = await _principal(db, opened.session.subject_id, opened.session.id)
-    return sessions.tokens_of(house, principal, opened)
+        officer = await db.get(Officer, opened.session.subject_id)
+        if officer is None or not await _hold(db, officer):
+            raise RefreshRefused
+        principal = await queries.principal(db, officer, opened.session.id)
+        return sessions.tokens_of(house, principal, opened)
 
 
-async def _principal(db: AsyncSession, officer_id: UUID, session_id: UUID) -> Officer:
-    officer = await db.get(queries.Officer, officer_id)
-    if officer is None or not officer.active:
-        raise RefreshRefused
-    departments = {department for _, department in await queries.roles_of(db, officer_id)}
-    return Officer(officer_id, session_id, frozenset(departments), await queries.acts_of(db, officer_id))
+async def sign_out(db: AsyncSession, house: House, me: principals.Officer, session_id: UUID) -> None:
+    """Raises NoSuchSession."""
+    await sessions.end_own(db, house, me, session_id)
+    audit.record(db, me, "officer.signed-out", "session", session_id)
+
+
+async def sign_out_everywhere(db: AsyncSession, house: House, me: principals.Officer, *, keep_current: bool) -> None:
+    """End all of one's sessions, or all but this one."""
+    ended = await sessions.end_all(db, house.revocations, me.id, keep=me.session_id if keep_current else None)
+    audit.record(db, me, "officer.signed-out-everywhere", "officer", me.id, ended=len(ended))
+
+
+async def _hold(db: AsyncSession, officer: Officer) -> bool:
+    """Whether the officer is active, held so until the transaction ends.
+
+    Who changes an officer's rights waits for it; so a token with the rights of before was issued before the moment from which
+    such tokens are refused.
+    """
+    await db.refresh(officer, with_for_update={"read": True})
+    return officer.active
+
+
+def _facts(claims: dict[str, Any]) -> dict[str, Any]:
+    """What the provider said of how they signed in; of another type than it should be, it is left out."""
+    facts: dict[str, Any] = {"amr": rules.methods_of(claims.get("amr"))}
+    for name, kinds in (("acr", str), ("auth_time", int | float)):
+        if isinstance(claims.get(name), kinds):
+            facts[name] = claims[name]
+    return facts

@@ -9,11 +9,13 @@ from litestar.datastructures import State
 from litestar.types import Scope
 
 from app.accounts.merging import Belongings
+from app.accounts.profiles import Profiles
 from app.core.background import running
 from app.core.house import House
 from app.core.jobs import Lane
 from app.core.oidc import OidcClient
 from app.core.porch import Porch
+from app.delegations.registries import HttpRegistries
 from app.departments.directory import Directory
 from app.main import problems, system
 from app.main.doors import provide_shared, routers
@@ -56,14 +58,16 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
         views = Views(directory, catalog)
         app = build(
             house,
+            profiles=Profiles(house.database, house.crypto),
             directory=directory,
             catalog=catalog,
             filing=Filing(house.database, directory, catalog),
             reading=Reading(house.database, views.of_row),
             views=views,
             staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
-            eid=OidcClient("national eID", house.settings.eid, house.outbound),
             belongings=BELONGINGS,
+            eid=OidcClient("national eID", house.settings.eid, house.outbound, offline=True),
+            registries=HttpRegistries(house.settings, house.outbound),
         )
         cap = house.settings.uploads.photo_bytes_max + 64 * 1024
         yield Porch(

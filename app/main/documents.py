@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.routes import HTTPRoute
 
+from app.core import reasons
 from app.main.doors import DOORS, Door, provide_shared, routers
 
 VERSION = "0.1.0"
@@ -31,6 +32,24 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": True,
     "schema": {"type": "string", "pattern": '^".{1,128}"$'},
     "description": 'A quoted string, unique for this act, e.g. "8e03978e". The same key and input answer the same.',
+}
+
+ACCESS_REASON: dict[str, Any] = {
+    "name": reasons.HEADER,
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^([ -$&-~]|%[0-9A-Fa-f]{2})+$"},
+    "description": (
+        f"Why this personal data is opened: {reasons.LEAST} to {reasons.MOST} characters, percent-encoded UTF-8"
+        " (encodeURIComponent), e.g. X%C3%A1c%20minh%20ph%E1%BA%A3n%20%C3%A1nh. It is kept, and the resident can read it."
+    ),
+}
+ON_BEHALF_OF: dict[str, Any] = {
+    "name": "X-On-Behalf-Of",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "The account in whose name this is done, by a delegation that covers “{scope}”.",
 }
 
 
@@ -99,6 +118,11 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, door: Door) 
     }
     if is_once(handler):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    if "access_reason" in handler.parsed_fn_signature.parameters:
+        operation.setdefault("parameters", []).append(ACCESS_REASON)
+    if scope := handler.opt.get("on_behalf"):
+        said = ON_BEHALF_OF["description"].format(scope=scope)
+        operation.setdefault("parameters", []).append(ON_BEHALF_OF | {"description": said})
     if "if_none_match" in handler.parsed_fn_signature.parameters:
         operation["responses"]["304"] = {"description": "It has not changed"}
 

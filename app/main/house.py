@@ -21,9 +21,6 @@ from app.core.tokens import Keys
 
 log = structlog.get_logger()
 
-KEYS_READ_S = 5.0
-"""A key that is next is published and read long before it signs; so this may be slow."""
-
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncGenerator[House]:
@@ -42,7 +39,7 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
             running(
                 revocations.poll(database, auth, settings.tokens.revocation_poll_s),
                 revocations.listen(settings.redis_url, auth),
-                _keep_keys(database, crypto, keys),
+                _keep_keys(settings, database, crypto, keys, auth),
             )
         )
         yield House(
@@ -65,12 +62,14 @@ async def open_keys(settings: Settings, database: Database, crypto: Crypto) -> K
         return Keys(settings.tokens.issuer, await signing_keys.read(session, crypto, signing_keys.ACCESS))
 
 
-async def _keep_keys(database: Database, crypto: Crypto, keys: Keys) -> None:
-    """Runs as long as the process: a rotation is in force everywhere within KEYS_READ_S, and nobody waits for it."""
+async def _keep_keys(settings: Settings, database: Database, crypto: Crypto, keys: Keys, auth: Auth) -> None:
+    """Runs as long as the process. A key that is next is read long before it signs, so that nobody waits for a rotation."""
     while True:
-        await asyncio.sleep(KEYS_READ_S)
+        await asyncio.sleep(settings.tokens.keys_read_s)
         try:
             async with database.transaction() as session:
-                keys.hold(await signing_keys.read(session, crypto, signing_keys.ACCESS))
+                held = await signing_keys.read(session, crypto, signing_keys.ACCESS)
+            if keys.hold(held):
+                auth.forget()
         except Exception as wrong:
             log.warning("signing keys not read", error=type(wrong).__name__)

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from litestar.response import File
 from prometheus_client import generate_latest
 
-from app.core import guards
+from app.core import guards, signing_keys
 from app.core.errors import NotFound, all_errors
 from app.core.house import House
 from app.main.documents import documents
@@ -59,6 +59,13 @@ async def metrics(request: Request[Any, Any, Any], house: TheHouse) -> bytes:
 async def jwks(house: TheHouse) -> dict[str, Any]:
     """The public keys of our access tokens (RFC 7517)."""
     return house.keys.jwks()
+
+
+@get("/.well-known/trail-keys.json")
+async def trail_keys(house: TheHouse) -> dict[str, Any]:
+    """The public keys of the trail, those of the past too: what they signed stays verifiable."""
+    async with house.database.transaction() as db:
+        return {"keys": await signing_keys.public(db, signing_keys.TRAIL)}
 
 
 @get("/docs", media_type=MediaType.HTML)
@@ -170,6 +177,7 @@ router = Router(
         ready,
         metrics,
         jwks,
+        trail_keys,
         docs_index,
         docs_problems,
         docs_reader,

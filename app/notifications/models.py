@@ -18,6 +18,8 @@ class Template(Base):
     title_en: Mapped[str]
     body_vi: Mapped[str]
     body_en: Mapped[str]
+    purpose_code: Mapped[str | None]
+    """What the resident must have agreed to; none: the city has to tell it."""
 
 
 class Message(Base):

@@ -1,6 +1,6 @@
 """Reads of messages; a citizen sees their own only."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import pages
+from app.core.db import facts_of
 from app.core.errors import AppError, Text
 from app.core.principals import Citizen
 from app.notifications import rules
@@ -88,3 +89,11 @@ def words(message: Message, template: Template, language: str, timezone: str) ->
         rules.fill(title, message.params, language, timezone),
         rules.fill(body, message.params, language, timezone),
     )
+
+
+async def export(db: AsyncSession, account_id: UUID, timezone: str) -> AsyncGenerator[dict[str, Any]]:
+    """Everything a person was told, in their language and in English."""
+    query = select(Message, Template).join(Template, Template.code == Message.template_code)
+    async for message, template in pages.walk(db, query.where(Message.account_id == account_id), Message.id):
+        said = {language: words(message, template, language, timezone) for language in ("vi", "en")}
+        yield facts_of(message, "account_id") | said

@@ -23,7 +23,7 @@ Unread = Annotated[bool, QueryParameter()]
 TheHouse = NamedDependency[House]
 
 
-@get("/messages")
+@get("/messages", opt={"on_behalf": "inbox"})
 async def list_messages(
     me: TheCitizen,
     db: Db,
@@ -39,28 +39,28 @@ async def list_messages(
     return pages.page(found, limit, lambda row: [row[0].id], lambda row: queries.shown(*row, language, zone))
 
 
-@get("/messages/unread")
+@get("/messages/unread", opt={"on_behalf": "inbox"})
 async def count_unread(me: TheCitizen, db: Db) -> UnreadOut:
     """How many messages I have not read."""
     return UnreadOut(unread=await queries.unread(db, me))
 
 
-@post("/messages/{message_id:uuid}/reads")
+@post("/messages/{message_id:uuid}/reads", opt={"on_behalf": "inbox"})
 async def read_message(
     message_id: FromPath[UUID], me: TheCitizen, db: Db, once: Once, house: TheHouse, accept_language: Language = "vi"
 ) -> Response[MessageOut]:
     """Mark a message as read."""
     message, template = await queries.one(db, me, message_id)
     out = queries.shown(
-        await service.read(db, message), template, errors.language_of(accept_language), house.settings.timezone
+        await service.read(db, me, message), template, errors.language_of(accept_language), house.settings.timezone
     )
     return Response(out, status_code=201)
 
 
-@post("/message-reads")
+@post("/message-reads", opt={"on_behalf": "inbox"})
 async def read_all_messages(me: TheCitizen, db: Db, once: Once) -> UnreadOut:
     """Mark everything as read."""
-    await service.read_all(db, me.id)
+    await service.read_all(db, me)
     return UnreadOut(unread=0)
 
 

@@ -27,15 +27,9 @@ def _say(name: str, value: Any, language: str, timezone: str) -> Any:
     return value
 
 
-CODED = ("before", "after", "method")
-"""Values of the trail that are codes: states of an account, ways to sign in."""
+CODED = ("method",)
+"""Values of the trail that are codes: ways to sign in."""
 WORDS = {
-    "active": ("đang hoạt động", "active"),
-    "suspended": ("tạm ngưng", "suspended"),
-    "blocked": ("bị khoá", "blocked"),
-    "reset-required": ("cần xác thực lại", "to be proved again"),
-    "closing": ("đang đóng", "closing"),
-    "closed": ("đã đóng", "closed"),
     "phone": ("mã gửi đến điện thoại", "a code sent to the phone"),
     "eid": ("định danh điện tử", "the national eID"),
     "passkey": ("khoá truy cập (passkey)", "a passkey"),

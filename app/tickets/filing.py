@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from app.core import idempotency, telemetry
+from app.core import audit, idempotency, telemetry
 from app.core.batch import Batch
 from app.core.db import Database
 from app.core.errors import AppError, Conflict
@@ -58,6 +58,10 @@ COLUMNS = {
     "told_job_id": "uuid",
     "deadline_job_id": "uuid",
     "trace": "text",
+    "delegate_id": "uuid",
+    "entry_id": "uuid",
+    "from_address": "text",
+    "request_id": "text",
 }
 
 FILE_SQL = f"""
@@ -78,8 +82,12 @@ WITH input AS (
         area_code, area_approximate, department_code, routed_by, deadline_rule_code, at, at, due_at, 1
     FROM fresh
 ), told AS (
-    INSERT INTO ticket_event (ticket_id, id, at, what, actor_kind, note)
-    SELECT id, event_id, at, 'filed', 'citizen', '' FROM fresh
+    INSERT INTO ticket_event (ticket_id, id, at, what, actor_kind, delegate_id, note)
+    SELECT id, event_id, at, 'filed', 'citizen', delegate_id, '' FROM fresh
+), noted AS (
+    INSERT INTO audit_entry ({audit.COLUMNS})
+    SELECT entry_id, at, 'citizen', delegate_id, citizen_id, citizen_id, 'ticket-filed', 'ticket', id::text, '',
+        from_address, request_id, '{{}}' FROM fresh WHERE delegate_id IS NOT NULL
 ), pictured AS (
     INSERT INTO ticket_photo (ticket_id, photo_id, role)
     SELECT picture.ticket_id, picture.photo_id, 'filed'
@@ -203,7 +211,7 @@ class Filing:
 
     def _row(self, citizen: Citizen, out: TicketOut, rule: DeadlineRule, claim: Claim) -> Draft:
         answer = idempotency.answer_created(out, f"/v1/citizen/tickets/{out.id}", etag(out.version))
-        place = out.place
+        place, origin = out.place, audit.origin()
         values: list[Any] = [
             claim.caller,
             claim.key,
@@ -232,6 +240,10 @@ class Filing:
             new_id(),
             new_id(),
             telemetry.trace_parent(),
+            citizen.actor_id,
+            new_id(),
+            origin.address,
+            origin.request_id,
         ]
         return Draft(claim, values, out.photo_ids, answer)
 

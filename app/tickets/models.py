@@ -73,6 +73,7 @@ class Ticket(Base):
         Index(
             "ticket_inbox_idx", "department_code", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")
         ),
+        Index("ticket_area_idx", "area_code", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")),
         Index("ticket_open_idx", "due_at", "id", postgresql_where=text(f"status IN ({OPEN_STATES})")),
         Index(None, "department_code", "id"),
         Index(None, "citizen_id", "id"),
@@ -122,6 +123,8 @@ class TicketEvent(Base):
     """A status, or `near`, `overdue`: what the clock says."""
     actor_kind: Mapped[str]
     officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
+    delegate_id: Mapped[UUID | None]
+    """The account of the person who did it in the citizen's name."""
     note: Mapped[str]
 
 

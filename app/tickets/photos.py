@@ -15,18 +15,19 @@ import structlog
 from litestar.response import File
 from msgspec import Struct
 from PIL import ExifTags, Image, ImageOps
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import idempotency
+from app.core import audit, idempotency
 from app.core.errors import AppError, NotFound, Text
 from app.core.house import House
 from app.core.idempotency import Answer, Claim, Replayed
 from app.core.ids import born, new_id
 from app.core.principals import Citizen, Officer
 from app.core.settings import Uploads
-from app.tickets.models import Photo, TicketPhoto
+from app.tickets.models import Photo, Ticket, TicketPhoto
 from app.tickets.schemas import PhotoOut
+from app.tickets.workflow import OPEN
 
 log = structlog.get_logger()
 
@@ -89,6 +90,8 @@ async def receive(house: House, who: Citizen | Officer, claim: Claim, body: byte
         async with database.transaction() as db:
             await idempotency.take(db, claim)
             db.add(photo)
+            if isinstance(who, Citizen) and who.actor_id is not None:
+                audit.record(db, who, "photo-uploaded", "photo", photo.id, account_id=who.id)
             await idempotency.keep(db, claim, answer)
     except (Replayed, AppError):
         await asyncio.to_thread(remove, uploads, [photo.id])
@@ -152,6 +155,29 @@ async def forget_unused(db: AsyncSession) -> Sequence[UUID]:
     used = select(TicketPhoto.photo_id).where(TicketPhoto.photo_id == Photo.id).exists()
     old = Photo.id.between(born(now - SWEPT), born(now - UNUSED_KEPT))
     return (await db.scalars(delete(Photo).where(old, ~used).returning(Photo.id))).all()
+
+
+async def to_erase(db: AsyncSession, owner_id: UUID) -> Sequence[UUID]:
+    """The pictures of a person that no open case needs."""
+    needed = select(TicketPhoto.photo_id).join(Ticket, Ticket.id == TicketPhoto.ticket_id)
+    needed = needed.where(Ticket.citizen_id == owner_id, Ticket.status.in_(OPEN))
+    mine = select(Photo.id).where(Photo.owner_id == owner_id, Photo.size > 0, Photo.id.not_in(needed))
+    return (await db.scalars(mine)).all()
+
+
+async def erase(db: AsyncSession, photo_ids: Sequence[UUID]) -> None:
+    """Pictures whose files are gone: of one that stood in a ticket, the row says no more than that."""
+    used = select(TicketPhoto.photo_id).where(TicketPhoto.photo_id == Photo.id).exists()
+    await db.execute(delete(Photo).where(Photo.id.in_(photo_ids), ~used))
+    gone = {"sha256": b"", "size": 0, "taken_at": None, "taken_lat": None, "taken_lon": None}
+    await db.execute(update(Photo).where(Photo.id.in_(photo_ids)).values(gone))
+
+
+async def kept(db: AsyncSession, owner_id: UUID) -> bool:
+    """Whether there are cases of a person that still hold something of them."""
+    open_case = select(Ticket.id).where(Ticket.citizen_id == owner_id, Ticket.status.in_(OPEN)).exists()
+    picture = select(Photo.id).where(Photo.owner_id == owner_id, Photo.size > 0).exists()
+    return bool(await db.scalar(select(open_case | picture)))
 
 
 def _said(picture: Image.Image, zone: tzinfo) -> tuple[datetime | None, tuple[float, float] | None]:

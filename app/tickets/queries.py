@@ -1,17 +1,18 @@
 """Reads of tickets; every one starts at `visible_to(who)`, or at its raw twin on the hot paths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import pages
+from app.core import audit, pages
 from app.core.batch import Batch
-from app.core.db import Database, Row
+from app.core.db import Database, Row, facts_of
 from app.core.errors import AppError, Text
+from app.core.ids import born, new_id
 from app.core.pages import Page
 from app.core.principals import Citizen, Officer, Principal
 from app.tickets import workflow
@@ -29,16 +30,39 @@ SELECT t.*, {PHOTOS_SQL}
 FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, citizen_id) JOIN ticket t USING (id, citizen_id)
 """
 
-SEEN_SQL = f"SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}"
+SEEN_SQL = f"""
+WITH seen AS (SELECT t.*, {PHOTOS_SQL} FROM ticket t WHERE id = $1 AND {{visible}}), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="seen",
+        number=2,
+        more="jsonb_build_object('account_id', seen.citizen_id, 'facts', jsonb_build_object('code', seen.code))",
+    )
+})
+SELECT * FROM seen
+"""
 
 DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 INBOX_SQL = f"""
-SELECT t.*, {PHOTOS_SQL} FROM ticket t
-WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
-    AND (due_at, id) > ($1::timestamptz, $2::uuid)
-ORDER BY due_at, id LIMIT $3
+WITH page AS (
+    SELECT t.*, {PHOTOS_SQL}, row_number() OVER (ORDER BY due_at, id) AS place FROM ticket t
+    WHERE status IN ({", ".join(f"'{state}'" for state in workflow.OPEN)}) AND {{visible}}
+        AND (due_at, id) > ($1::timestamptz, $2::uuid)
+    ORDER BY due_at, id LIMIT $3
+), noted AS ({
+    audit.NOTED_SQL.format(
+        rows="page JOIN unnest($5::uuid[]) WITH ORDINALITY AS made(entry_id, place) USING (place)",
+        number=4,
+        more="jsonb_build_object('id', made.entry_id, 'subject_id', page.id, 'account_id', page.citizen_id,"
+        " 'facts', jsonb_build_object('code', page.code))",
+    )
+} WHERE NOT EXISTS (
+        SELECT FROM audit_entry e WHERE e.account_id = page.citizen_id AND e.id > $6 AND e.action = said.action
+            AND e.actor_id = said.actor_id AND e.subject_id = said.subject_id
+    ))
+SELECT * FROM page ORDER BY place
 """
+"""Who is in the list can see that, once a day for each officer."""
 
 
 class NoSuchPhoto(AppError):
@@ -60,10 +84,10 @@ def visible_to(who: Principal) -> Select[Ticket]:
     match who:
         case Citizen():
             return select(Ticket).where(Ticket.citizen_id == who.id)
-        case Officer() if workflow.SEE_ALL in who.acts:
-            return select(Ticket)
         case Officer():
-            return select(Ticket).where(Ticket.department_code.in_(who.departments))
+            where = who.where(workflow.SEE)
+            mine = or_(Ticket.department_code.in_(where.departments), Ticket.area_code.in_(where.areas))
+            return select(Ticket) if where.city else select(Ticket).where(mine)
         case _:
             return select(Ticket).where(false())
 
@@ -111,12 +135,39 @@ async def photo(db: AsyncSession, who: Citizen | Officer, photo_id: UUID) -> Pho
     found = await db.scalar(
         select(Photo).where(
             Photo.id == photo_id,
+            Photo.size > 0,
             (Photo.owner_id == who.id) | Photo.id.in_(seen.where(TicketPhoto.photo_id == photo_id)),
         )
     )
     if found is None:
         raise NoSuchPhoto
     return found
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """A person's tickets, each with its history and the names of its pictures."""
+    async for row in pages.walk(db, select(Ticket).where(Ticket.citizen_id == account_id), Ticket.id):
+        ticket: Ticket = row[0]
+        events = await db.scalars(
+            select(TicketEvent).where(TicketEvent.ticket_id == ticket.id).order_by(TicketEvent.id)
+        )
+        history = [facts_of(event, "ticket_id", "officer_id") for event in events]
+        photos = (await photos_of(db, [ticket.id]))[ticket.id]
+        yield facts_of(ticket, "citizen_id") | {"history": history, "photos": photos}
+
+
+async def export_photos(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """What is known of the pictures a person took, and of the proofs they were shown."""
+    shown = select(TicketPhoto.photo_id).join(Ticket, Ticket.id == TicketPhoto.ticket_id)
+    mine = (Photo.owner_id == account_id) | Photo.id.in_(shown.where(Ticket.citizen_id == account_id))
+    async for row in pages.walk(db, select(Photo).where(mine, Photo.size > 0), Photo.id):
+        yield facts_of(row[0], "owner_id")
+
+
+async def sender_of(db: AsyncSession, photo_id: UUID) -> UUID | None:
+    """Whose ticket a picture was filed with; None for the proof of an officer."""
+    filed = select(Ticket.citizen_id).join(TicketPhoto, TicketPhoto.ticket_id == Ticket.id)
+    return await db.scalar(filed.where(TicketPhoto.photo_id == photo_id, TicketPhoto.role == "filed"))
 
 
 async def check_photos(database: Database, owner_id: UUID, photo_ids: Sequence[UUID]) -> None:
@@ -141,12 +192,15 @@ async def check_free(db: AsyncSession, owner_id: UUID, photo_ids: Sequence[UUID]
 
 def visible_sql(officer: Officer, number: int) -> tuple[str, list[Any]]:
     """The raw twin of `visible_to`: a condition, and what `$number` in it stands for."""
-    if workflow.SEE_ALL in officer.acts:
+    where = officer.where(workflow.SEE)
+    units, areas = sorted(where.departments), sorted(where.areas)
+    if where.city:
         return "true", []
-    units = sorted(officer.departments)
-    if len(units) == 1:
+    if not areas and len(units) == 1:
         return f"department_code = ${number}", units
-    return f"department_code = ANY(${number})", [units]
+    if not areas:
+        return f"department_code = ANY(${number})", [units]
+    return f"(department_code = ANY(${number}) OR area_code = ANY(${number + 1}))", [units, areas]
 
 
 class Reading:
@@ -165,9 +219,10 @@ class Reading:
         return self._show(await self._batch((ticket_id, citizen.id)))
 
     async def seen(self, officer: Officer, ticket_id: UUID) -> TicketOut:
-        """A ticket that the officer may see. Raises NoSuchTicket."""
-        visible, values = visible_sql(officer, 2)
-        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, *values)
+        """A ticket that the officer may see; its sender can see that it was opened. Raises NoSuchTicket."""
+        visible, values = visible_sql(officer, 3)
+        entry = audit.said(audit.entry_of(officer, "ticket.opened", "ticket", ticket_id))
+        row = await self._database.hot.fetchrow(SEEN_SQL.format(visible=visible), ticket_id, entry, *values)
         if row is None:
             raise NoSuchTicket
         return self._show(row)
@@ -175,8 +230,14 @@ class Reading:
     async def inbox(self, officer: Officer, cursor: str | None, limit: int) -> Page[TicketOut]:
         """Open tickets of the officer's units, the one due first on top: one statement, one index. Raises BadCursor."""
         seen = pages.read(cursor, [datetime, UUID]) if cursor else [DAWN, UUID(int=0)]
-        visible, values = visible_sql(officer, 4)
-        rows = await self._database.hot.fetch(INBOX_SQL.format(visible=visible), *seen, limit + 1, *values)
+        visible, values = visible_sql(officer, 7)
+        noted = audit.said(audit.entry_of(officer, "ticket.listed", "ticket", ""))
+        ids, today = (
+            [new_id() for _ in range(limit)],
+            datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        )
+        statement = INBOX_SQL.format(visible=visible)
+        rows = await self._database.hot.fetch(statement, *seen, limit + 1, noted, ids, born(today), *values)
         return pages.page(rows, limit, lambda row: [row["due_at"], row["id"]], self._show)
 
     async def _read(self, asked: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:

@@ -14,7 +14,10 @@ from app.core.guards import CitizenRequest, OfficerRequest, TheCitizen, TheOffic
 from app.core.house import House
 from app.core.idempotency import Claim, Once
 from app.core.pages import PAGE_MAX, Page
+from app.core.reasons import AccessReason
+from app.delegations import queries as delegations
 from app.departments.directory import Directory
+from app.desk.schemas import SenderOut
 from app.tickets import photos, queries, service, workflow
 from app.tickets.catalog import Catalog
 from app.tickets.filing import Filing
@@ -42,6 +45,9 @@ TheDirectory = NamedDependency[Directory]
 TheCatalog = NamedDependency[Catalog]
 TheViews = NamedDependency[Views]
 
+TICKETS = {"on_behalf": "tickets"}
+"""What a delegation for tickets opens."""
+
 
 @get("/categories")
 async def list_categories(catalog: TheCatalog) -> list[CategoryOut]:
@@ -65,7 +71,7 @@ async def list_reject_reasons(catalog: TheCatalog) -> list[ReasonOut]:
     return [ReasonOut(code=one.code, name_vi=one.name_vi, name_en=one.name_en) for one in catalog.reasons()]
 
 
-@post("/photos", media_type="application/json")
+@post("/photos", media_type="application/json", opt=TICKETS)
 async def upload_photo(
     body: RawBody, me: TheCitizen, claim: NamedDependency[Claim], house: TheHouse
 ) -> Response[PhotoOut]:
@@ -83,7 +89,7 @@ async def upload_proof(
     return kept.response()
 
 
-@get("/photos/{photo_id:uuid}", media_type="image/jpeg")
+@get("/photos/{photo_id:uuid}", media_type="image/jpeg", opt=TICKETS)
 async def get_photo(photo_id: FromPath[UUID], me: TheCitizen, db: Db, house: TheHouse) -> File:
     """A picture of one's own, or the proof shown in one's own ticket."""
     found = await queries.photo(db, me, photo_id)
@@ -93,11 +99,11 @@ async def get_photo(photo_id: FromPath[UUID], me: TheCitizen, db: Db, house: The
 @get("/photos/{photo_id:uuid}", media_type="image/jpeg")
 async def get_ticket_photo(photo_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse) -> File:
     """A picture of a ticket that the officer may see."""
-    found = await queries.photo(db, me, photo_id)
+    found = await service.open_photo(db, me, photo_id)
     return await photos.shown(house.settings.uploads, found.id)
 
 
-@post("/tickets", opt={"once_by_itself": True})
+@post("/tickets", opt=TICKETS | {"once_by_itself": True})
 async def file_ticket(
     data: JSONBody[NewTicket], request: CitizenRequest, filing: NamedDependency[Filing]
 ) -> Response[TicketOut]:
@@ -106,7 +112,7 @@ async def file_ticket(
     return (await filing.file(request.user, data, claim)).response()
 
 
-@get("/tickets")
+@get("/tickets", opt=TICKETS)
 async def list_own_tickets(
     me: TheCitizen, db: Db, views: TheViews, cursor: Cursor = None, limit: Limit = 20
 ) -> Page[TicketOut]:
@@ -116,7 +122,7 @@ async def list_own_tickets(
     return pages.page(found, limit, lambda ticket: [ticket.id], lambda ticket: views.of(ticket, shown))
 
 
-@get("/tickets/{ticket_id:uuid}")
+@get("/tickets/{ticket_id:uuid}", opt=TICKETS)
 async def get_own_ticket(
     ticket_id: FromPath[UUID],
     request: CitizenRequest,
@@ -128,19 +134,21 @@ async def get_own_ticket(
     return wire.tagged(out, tag_of(out), if_none_match)
 
 
-@get("/tickets/{ticket_id:uuid}/events")
+@get("/tickets/{ticket_id:uuid}/events", opt=TICKETS)
 async def list_own_ticket_events(ticket_id: FromPath[UUID], me: TheCitizen, db: Db, views: TheViews) -> list[EventOut]:
-    """What happened to one's own ticket, in order."""
-    return views.events(await queries.events(db, me, ticket_id))
+    """What happened to one's own ticket, in order; `by` is `delegate` for what somebody did in one's name."""
+    found = await queries.events(db, me, ticket_id)
+    names = await delegations.names_for(db, me, {one.delegate_id for one in found if one.delegate_id})
+    return views.events(found, names)
 
 
-@get("/tickets/{ticket_id:uuid}/deadline")
+@get("/tickets/{ticket_id:uuid}/deadline", opt=TICKETS)
 async def explain_own_deadline(ticket_id: FromPath[UUID], me: TheCitizen, db: Db, views: TheViews) -> DeadlineOut:
     """When one's ticket is due and why: the rule, the working hours, the holidays in between."""
     return views.deadline(await queries.one(db, me, ticket_id))
 
 
-@post("/tickets/{ticket_id:uuid}/ratings")
+@post("/tickets/{ticket_id:uuid}/ratings", opt=TICKETS)
 async def rate_ticket(
     ticket_id: FromPath[UUID], data: JSONBody[NewRating], me: TheCitizen, db: Db, once: Once, views: TheViews
 ) -> Response[TicketOut]:
@@ -153,7 +161,7 @@ async def rate_ticket(
 async def list_inbox(
     request: OfficerRequest, reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TicketOut]:
-    """The open tickets of the officer's units, the one due first on top."""
+    """The open tickets of the officer's units and areas, the one due first on top."""
     return await reading.inbox(request.user, cursor, limit)
 
 
@@ -164,7 +172,7 @@ async def get_ticket(
     reading: NamedDependency[Reading],
     if_none_match: IfNoneMatch = None,
 ) -> Response[TicketOut]:
-    """A ticket of the officer's units; its ETag is what a move needs as If-Match."""
+    """A ticket of the officer's units and areas; its ETag is what a move needs as If-Match."""
     out = await reading.seen(request.user, ticket_id)
     return wire.tagged(out, tag_of(out), if_none_match)
 
@@ -172,7 +180,15 @@ async def get_ticket(
 @get("/tickets/{ticket_id:uuid}/events")
 async def list_ticket_events(ticket_id: FromPath[UUID], me: TheOfficer, db: Db, views: TheViews) -> list[EventOut]:
     """The whole history of a ticket."""
-    return views.events(await queries.events(db, me, ticket_id))
+    return views.events(await service.open_history(db, me, ticket_id), {})
+
+
+@get("/tickets/{ticket_id:uuid}/sender")
+async def open_ticket_sender(
+    ticket_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
+) -> SenderOut:
+    """Who sent the ticket: name and telephone, to call back. The sender can see who opened it, and why."""
+    return await service.open_sender(db, house.crypto, me, await queries.one(db, me, ticket_id), access_reason)
 
 
 @get("/tickets/{ticket_id:uuid}/deadline")
@@ -241,6 +257,7 @@ officer = [
     list_inbox,
     get_ticket,
     list_ticket_events,
+    open_ticket_sender,
     explain_deadline,
     move_ticket,
     answer_ticket,

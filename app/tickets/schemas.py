@@ -91,7 +91,9 @@ class TicketOut(Out):
 class EventOut(Out):
     at: datetime
     what: str
-    by: str
+    by: Annotated[str, Meta(description="citizen; delegate: somebody in the citizen's name; officer; clock")]
+    delegate: str | None
+    """The delegate's name, to the citizen and to the delegate."""
     note: str
 
 

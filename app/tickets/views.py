@@ -1,6 +1,6 @@
 """From rows to what crosses the wire: names come from the snapshots in memory, not from joins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +31,18 @@ class Views:
         mine = photos[ticket.id]
         return self._ticket(fields, mine["filed"], mine["proof"])
 
-    def events(self, events: Sequence[TicketEvent]) -> list[EventOut]:
-        return [EventOut(at=one.at, what=one.what, by=one.actor_kind, note=one.note) for one in events]
+    def events(self, events: Sequence[TicketEvent], names: Mapping[UUID, str]) -> list[EventOut]:
+        """`names` has those delegates whom the reader may know."""
+        return [
+            EventOut(
+                at=one.at,
+                what=one.what,
+                by="delegate" if one.delegate_id else one.actor_kind,
+                delegate=names.get(one.delegate_id) if one.delegate_id else None,
+                note=one.note,
+            )
+            for one in events
+        ]
 
     def deadline(self, ticket: Ticket) -> DeadlineOut:
         rule = self._catalog.rule(ticket.deadline_rule_code)

@@ -1,6 +1,6 @@
 """The law of a ticket as data: its states, who may move it where, its deadlines and its routing. No I/O."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -10,6 +10,11 @@ from app.core.jobs import Lane, declare
 
 FILED_JOB = declare("ticket-filed", Lane.NORMAL)
 DEADLINE_JOB = declare("ticket-deadline", Lane.NORMAL)
+RATE_JOB = declare("ticket-rate-reminder", Lane.BULK)
+
+ASK_RATING_AFTER = timedelta(days=3)
+ERASED = "[đã xoá theo yêu cầu của người dân]"
+"""Stands where the words of a resident stood who had their data deleted."""
 
 
 class Kind(StrEnum):
@@ -69,9 +74,12 @@ ACT: dict[Status, str] = {
     Status.IN_PROGRESS: "ticket.handle",
     Status.ANSWERED: "ticket.answer",
 }
-"""The right an officer needs to bring a ticket there; roles are data, acts are law."""
+"""The right an officer needs to bring a ticket there, in its unit or its area; roles are data, acts are law."""
 
-SEE_ALL = "ticket.see-all"
+SEE = "ticket.see"
+SENDER = "ticket.sender"
+"""To see a ticket; to see who sent it. Both, as all acts on tickets, of one's units and of what lies in one's areas."""
+
 REMIND_AT = 0.8
 """The unit is reminded when this share of the time it was given has passed."""
 

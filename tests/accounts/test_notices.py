@@ -12,6 +12,7 @@ from app.accounts import queries, rules, states
 from app.accounts import service as accounts
 from app.accounts.models import Account
 from app.accounts.rules import State
+from app.core import sessions
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Nobody
@@ -28,36 +29,44 @@ NewPhone = Callable[[], str]
 FACTS: dict[str, dict[str, Any]] = {
     "state-changed": {"before": "active", "after": "reset-required"},
     "signed-out-everywhere": {"ended": 3},
-    "new-device": {"method": "eid", "device": "Galaxy A54"},
+    "new-device": {"method": "eid"},
 }
 WORDS = {
     "vi": {
         "refresh-reused": "mã đăng nhập cũ được dùng lại",
         "eid-linked": "được xác thực",
-        "state-changed": "“đang hoạt động” sang “cần xác thực lại”",
+        "eid-unlinked": "gọi 1022",
+        "state-changed": "mọi phiên đăng nhập đã kết thúc",
         "merged": "ở một tài khoản",
         "signed-out-everywhere": "3 phiên đăng nhập đã kết thúc",
         "new-device": "bằng định danh điện tử trên thiết bị “Galaxy A54”",
         "phone-changed": "số điện thoại mới",
+        "passkey-added": "hãy xoá khoá đó",
+        "passkey-removed": "bằng khoá đó đã kết thúc",
+        "passkey-disabled": "có thể nó đã bị sao chép",
     },
     "en": {
         "refresh-reused": "an old sign-in token was used again",
         "eid-linked": "was verified",
-        "state-changed": "“active” to “to be proved again”",
+        "eid-unlinked": "call 1022",
+        "state-changed": "all sessions ended",
         "merged": "in one account",
         "signed-out-everywhere": "3 sessions ended",
         "new-device": "by the national eID on the device “Galaxy A54”",
         "phone-changed": "new phone number",
+        "passkey-added": "remove it",
+        "passkey-removed": "it had opened have ended",
+        "passkey-disabled": "may have been copied",
     },
 }
 
 
 async def noted(house: House, resident: Resident, action: str) -> UUID:
-    """The account, with that on its trail."""
+    """The account, with that on its trail, about a session on a Galaxy A54."""
+    account_id = UUID((await resident.get("/v1/citizen/me"))["id"])
     async with house.database.transaction() as db:
-        account_id = UUID((await resident.get("/v1/citizen/me"))["id"])
-        subject = new_id()
-        accounts.note(db, Nobody(), action, "account", subject, account_id=account_id, **FACTS.get(action, {}))
+        subject = sessions.open_session(db, house, "citizen", account_id, {}, "Galaxy A54").session.id
+        accounts.note(db, Nobody(), action, "session", subject, account_id=account_id, **FACTS.get(action, {}))
     return account_id
 
 
@@ -145,6 +154,6 @@ async def test_a_suspension_is_told_to_the_phones_though_nobody_is_signed_in(
         account = await db.get_one(Account, account_id, with_for_update=True)
         await states.change(db, house.revocations, account, State.SUSPENDED, Nobody(), rules.EID_SUSPENDED)
     (push,) = await eventually(outside, f"/phones/{ring}/messages")
-    assert "sang “tạm ngưng”" in push["notification"]["body"]
+    assert "tạm thời không dùng được" in push["notification"]["body"]
     async with house.database.transaction() as db:
         assert len(await queries.push_targets(db, account_id)) == 1

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -62,7 +63,9 @@ def test_help_names_every_command(khue: Khue) -> None:
         "sandbox",
         "migrate",
         "seed",
+        "administrator",
         "jobs",
+        "audit",
         "doors",
         "openapi",
     ]:
@@ -73,7 +76,7 @@ def test_migrating_twice_is_migrating_once(khue: Khue) -> None:
     once, twice = khue("migrate"), khue("migrate")
     assert once.exit_code == twice.exit_code == 0
     assert once.output == twice.output
-    assert once.output.startswith("The schema is at 000")
+    assert once.output.startswith("The schema is at 00")
 
 
 def test_the_schema_can_be_written_as_sql(khue: Khue) -> None:
@@ -103,6 +106,45 @@ async def test_the_demo_city_is_not_made_among_real_people(
     await servers.execute(url, f"INSERT INTO account VALUES ({values})")
     said = await asyncio.to_thread(khue, "seed", "demo", DATABASE_URL=url)
     assert "Error: This database has residents already" in refused(said)
+
+
+async def test_the_first_administrator_is_made_once(khue: Khue, town: dict[str, str]) -> None:
+    typed = ("administrator", "nv-0417", "Nguyễn Thị Minh", "--unit", "TTPVHCC")
+    made = await asyncio.to_thread(khue, *typed)
+    assert (made.exit_code, made.output) == (0, "nv-0417 administers the city.\n")
+    assert (await asyncio.to_thread(khue, *typed)).output == "nv-0417 administers the city already.\n"
+    assert await _administering(town["DATABASE_URL"], "nv-0417") == ["khue administrator"]
+
+
+async def test_an_administrator_who_was_kept_out_or_is_so_for_a_while_is_made_one_again(
+    khue: Khue, town: dict[str, str]
+) -> None:
+    typed = ("administrator", "nv-0418", "Trần Văn Bảo")
+    await asyncio.to_thread(khue, *typed)
+    mine = "FROM officer o WHERE o.id = officer_id AND subject = 'nv-0418'"
+    kept_out = "UPDATE officer SET active = false WHERE subject = 'nv-0418'"
+    for_a_while = f"UPDATE officer_grant SET until = now() + interval '1 d' {mine}"
+    for statement in (kept_out, for_a_while):
+        await servers.execute(town["DATABASE_URL"], statement)
+        assert (await asyncio.to_thread(khue, *typed)).output == "nv-0418 administers the city.\n"
+        assert await _administering(town["DATABASE_URL"], "nv-0418") == ["khue administrator"]
+
+
+def test_an_administrator_works_for_a_unit_that_there_is(khue: Khue) -> None:
+    assert "Error: No such unit or area." in refused(khue("administrator", "nv-0419", "An", "--unit", "NOWHERE"))
+
+
+async def _administering(url: str, subject: str) -> list[str]:
+    """Why they do, for each role held now in the whole city without an end."""
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(
+        "SELECT g.reason FROM officer_grant g JOIN officer o ON o.id = officer_id WHERE subject = $1 AND active"
+        " AND role_code = 'administrator' AND ended_at IS NULL AND until IS NULL"
+        " AND num_nonnulls(g.department_code, g.area_code) = 0",
+        subject,
+    )
+    await connection.close()
+    return [row["reason"] for row in rows]
 
 
 async def test_dead_letters_are_listed_shown_and_put_back(khue: Khue, town: dict[str, str]) -> None:

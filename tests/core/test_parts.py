@@ -201,11 +201,15 @@ SHORT = base64.b64encode(b"short").decode()
         ("CRYPTO__KEYS", json.dumps({"1:": base64.b64encode(bytes(32)).decode()})),
         ("CRYPTO__INDEX_KEY", SHORT),
         ("TIMEZONE", "Asia/Atlantis"),
+        ("PASSKEYS__RP_ID", "https://khue.example"),
+        ("PASSKEYS__RP_ID", "khue.example:8000"),
+        ("PASSKEYS__ORIGINS", "[]"),
+        ("PASSKEYS__ORIGINS", '["https://khue.example/"]'),
+        ("PASSKEYS__ORIGINS", '["http://khue.example"]'),
+        ("PASSKEYS__ORIGINS", '["android:apk-key-hash:short"]'),
     ],
 )
-def test_keys_and_a_time_zone_that_cannot_work_are_faults_too(
-    environment: dict[str, str], name: str, value: str
-) -> None:
+def test_what_reads_well_and_cannot_work_is_a_fault_too(environment: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(SettingsWrong, match=f"^{name} does not fit"):
         settings.load(environment | {name: value})
 

@@ -6,11 +6,9 @@ import httpx2
 import pytest
 
 from sandbox import people
+from sandbox.phone import moments
+from tests.credentials.eid import come_back, person
 from tests.make import Make
-
-
-def person(number: int) -> str:
-    return f"resident-{number:04d}"
 
 
 async def test_a_level_2_sign_in_brings_the_proved_name_and_a_masked_number(make: Make) -> None:
@@ -32,9 +30,13 @@ async def test_a_session_has_the_level_that_was_asked_for(make: Make) -> None:
     assert account["id"] == (await first.get("/v1/citizen/me"))["id"]
 
 
-async def test_a_level_1_person_does_not_get_level_2(make: Make) -> None:
+async def test_a_level_1_person_does_not_get_level_2_but_is_told_and_gets_level_1(make: Make) -> None:
     resident = make.resident()
-    await resident.sign_in_by_eid(person(4), level=2)
+    begun = await resident.post("/v1/public/eid-sign-ins", {"level": 2})
+    back = await resident.choose(begun["url"], person(4))
+    problem = await resident.post("/v1/public/eid-sessions", back, status=403)
+    assert (problem["code"], problem["params"]) == ("level-not-reached", {"level": 1, "asked": 2})
+    await resident.sign_in_by_eid(person(4), level=1)
     assert (await resident.get("/v1/citizen/me"))["session_level"] == 1
 
 
@@ -95,12 +97,21 @@ async def test_the_return_of_a_link_cannot_sign_somebody_in(
 
 @pytest.mark.parametrize("kind", ["error", "slow", "nonsense"])
 async def test_when_the_provider_fails_the_answer_is_a_problem_that_says_so(
-    make: Make, outside: httpx2.AsyncClient, no_faults: None, kind: str
+    make: Make, outside: httpx2.AsyncClient, eid_well: None, kind: str
 ) -> None:
     resident = make.resident()
-    begun = await resident.post("/v1/public/eid-sign-ins", {"level": 1})
-    back = await resident.choose(begun["url"], person(11))
+    spoken = {"en": "sign in with your phone", "vi": "đăng nhập được bằng số điện thoại"}
+    backs = [await come_back(resident, person(11), 1) for _ in spoken]
     await outside.put("/faults/eid", json={"kind": kind, "seconds": 10})
-    answer = await resident.call("POST", "/v1/public/eid-sessions", json=back, status=503)
-    assert answer.json()["code"] == "outside-unavailable"
-    assert answer.headers["retry-after"]
+    for back, (language, words) in zip(backs, spoken.items(), strict=True):
+        headers = {"Accept-Language": language}
+        answer = await resident.call("POST", "/v1/public/eid-sessions", json=back, headers=headers, status=503)
+        assert answer.json()["code"] == "outside-unavailable"
+        assert words in answer.json()["detail"]
+        assert answer.headers["retry-after"]
+    await outside.delete("/faults")
+    async for _ in moments(5):
+        again = await resident.api.post("/v1/public/eid-sessions", json=backs[0])
+        if again.status_code != 503:
+            break
+    assert again.status_code == 201, "the same return works as soon as the provider does"

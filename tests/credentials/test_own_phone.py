@@ -1,4 +1,4 @@
-"""The phone of one's own account: changed with a code to the new number, proved again with one to the old."""
+"""The phone of one's own account, changed with a code to the new number."""
 
 from collections.abc import Callable
 from typing import Any
@@ -127,8 +127,9 @@ async def test_a_change_needs_a_fresh_proof_which_a_code_to_the_old_number_gives
     new = new_phone()
     body = {"phone": new, "code": await code_for(resident, new)}
     assert (await resident.post(CHANGES, body, status=401))["code"] == "proof-needed"
-    await resident.post("/v1/citizen/phone-codes", {}, status=202)
+    await resident.post("/v1/citizen/phone-proof-codes", status=202)
     code = (await eventually(resident.outside, "/sms/messages", {"to": phone}, least=2))[0]["text"][:6]
+    assert (await resident.post(CHANGES, {"phone": phone, "code": code}, status=401))["code"] == "proof-needed"
     resident.token = (await resident.post("/v1/citizen/phone-proofs", {"code": code}))["access_token"]
     await resident.post(CHANGES, body, status=200)
 
@@ -153,14 +154,18 @@ async def test_who_only_found_the_phone_does_not_take_an_account_that_has_the_ei
     )
 
 
-async def test_a_code_is_no_proof_in_a_session_of_the_eid(make: Make, new_phone: NewPhone) -> None:
-    resident, phone = make.resident(), new_phone()
-    await resident.sign_in_by_eid("resident-0402")
-    assert (await resident.post("/v1/citizen/phone-codes", {}, status=409))["code"] == "phone-missing"
-    await change(resident, phone)
-    await resident.post("/v1/citizen/phone-codes", {}, status=202)
-    code = (await eventually(resident.outside, "/sms/messages", {"to": phone}, least=2))[0]["text"][:6]
-    assert (await resident.post("/v1/citizen/phone-proofs", {"code": code}, status=401))["code"] == "proof-needed"
+async def test_a_code_to_prove_again_takes_no_number_and_one_to_take_a_number_proves_nothing(
+    resident: Resident, phone: str, new_phone: NewPhone
+) -> None:
+    await resident.post("/v1/citizen/phone-proof-codes", status=202)
+    proof = (await eventually(resident.outside, "/sms/messages", {"to": phone}, least=2))[0]["text"][:6]
+    new = new_phone()
+    confirm = await code_for(resident, new)
+    if proof != confirm:
+        assert (await resident.post(CHANGES, {"phone": new, "code": proof}, status=422))["code"] == "bad-code"
+        assert (await resident.post("/v1/citizen/phone-proofs", {"code": confirm}, status=422))["code"] == "bad-code"
+    await resident.post("/v1/citizen/phone-proofs", {"code": proof})
+    await resident.post(CHANGES, {"phone": new, "code": confirm}, status=200)
 
 
 async def test_a_code_to_confirm_says_so_in_the_language_asked_for(resident: Resident, new_phone: NewPhone) -> None:

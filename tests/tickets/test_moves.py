@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sandbox.phone import Client, Officer, Resident
-from tests.make import HANDLER, Make
+from tests.make import EVERYWHERE, Make
 
 
 async def test_a_ticket_goes_all_the_way(make: Make, citizen: Resident, officer: Officer) -> None:
@@ -77,7 +77,7 @@ async def test_a_refusal_names_its_reason(make: Make, citizen: Resident, officer
 
 async def test_an_act_needs_its_right(make: Make, citizen: Resident) -> None:
     ticket = await make.ticket(citizen)
-    dispatcher = await make.officer("SO-XD", acts=frozenset({"ticket.accept"}))
+    dispatcher = await make.officer("SO-XD", acts=frozenset({"ticket.see", "ticket.accept"}))
     await make.moved(dispatcher, ticket, "accepted")
     problem = await make.act(dispatcher, ticket, "moves", {"to": "in_progress"}, status=403)
     assert problem["params"]["act"] == "ticket.handle"
@@ -85,7 +85,7 @@ async def test_an_act_needs_its_right(make: Make, citizen: Resident) -> None:
 
 async def test_the_coordinator_sees_every_unit(make: Make, citizen: Resident) -> None:
     ticket = await make.ticket(citizen)
-    coordinator = await make.officer("TTPVHCC", acts=HANDLER | {"ticket.see-all"})
+    coordinator = await make.officer(EVERYWHERE, role="coordinator")
     assert (await coordinator.get(f"/v1/officer/tickets/{ticket['id']}"))["id"] == ticket["id"]
     assert (await coordinator.get("/v1/officer/tickets?limit=1"))["items"]
 

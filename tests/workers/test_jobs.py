@@ -30,6 +30,8 @@ async def test_what_has_served_its_time_is_forgotten(alone: Settings, quiet: Dat
         await quiet.hot.execute("INSERT INTO idempotency_key VALUES ($1, $1, '', 201, '[]', '', $2)", key, created_at)
         await quiet.hot.execute("INSERT INTO worker VALUES ($1, 'x', $2, $2, 0, 0)", new_id(), created_at)
         await quiet.hot.execute("INSERT INTO rate_counter VALUES ($1, $2)", key, created_at + timedelta(hours=1))
+        challenge = "INSERT INTO passkey_challenge VALUES ($1, 'sign-in', NULL, NULL, $2)"
+        await quiet.hot.execute(challenge, key.encode(), created_at)
     photo = born(old - timedelta(days=5))
     values = "$1, $1, '', 1, 1, 1, NULL, NULL, NULL, now()"
     await quiet.hot.execute(f"INSERT INTO photo VALUES ({values})", photo)
@@ -38,7 +40,7 @@ async def test_what_has_served_its_time_is_forgotten(alone: Settings, quiet: Dat
         await WORKERS["sweep-old"](context, Run(new_id(), 1, {}))
     assert not photos.path_of(alone.uploads, photo).exists()
     assert await quiet.hot.fetchval("SELECT count(*) FROM photo") == 0
-    for table in ("idempotency_key", "worker", "rate_counter"):
+    for table in ("idempotency_key", "worker", "rate_counter", "passkey_challenge"):
         assert await quiet.hot.fetchval(f"SELECT count(*) FROM {table}") == 1
     await quiet.hot.execute("DELETE FROM worker")
 

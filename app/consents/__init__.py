@@ -1,0 +1,1 @@
+"""What residents agreed to: purposes in versions, grants with what was shown, withdrawals that reach everybody."""
