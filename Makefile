@@ -30,7 +30,7 @@ check: .venv/installed-dev ## Style, types, floors, documents, migrations, spell
 	.venv/bin/lint-imports
 	./khue openapi --check
 	./khue migrate --sql > .venv/migrations.sql && .venv/bin/squawk --exclude=$(SQUAWK_EXCLUDE) .venv/migrations.sql
-	.venv/bin/codespell README.md docs app workers sandbox seeds/*.py migrations tests bench
+	.venv/bin/codespell --skip "*/node_modules/*" README.md docs app workers sandbox seeds/*.py migrations tests bench
 	.venv/bin/hadolint docker/Dockerfile
 
 bench: .venv/installed-dev ## Benchmarks beside their yardsticks

@@ -15,7 +15,7 @@ from sandbox.faults import Faults, Lie
 from sandbox.signing import Ring
 
 CODE_TTL_S = 60
-IN_ID_TOKEN = ("sub", "acr", "amr")
+IN_ID_TOKEN = ("sub", "acr", "amr", "auth_time")
 LIES: tuple[Lie, ...] = (
     "nonce",
     "audience",

@@ -14,6 +14,7 @@ from app.core.principals import Nobody
 from app.credentials import codes, passkeys
 from app.data_requests import closing, exports
 from app.data_requests import service as data_requests
+from app.delegations import service as delegations
 from app.notifications import service as notifications
 from app.tickets import photos
 from app.tickets import service as tickets
@@ -45,6 +46,7 @@ async def erase(db: AsyncSession, crypto: Crypto, account_id: UUID, request_id: 
     await tickets.erase(db, account_id, known)
     await codes.erase(db, account_id)
     await passkeys.erase(db, account_id)
+    await delegations.erase(db, account_id)
     await data_requests.erase(db, account_id, but=request_id)
     await consents.erase(db, account_id)
     await notifications.erase(db, account_id)

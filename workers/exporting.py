@@ -16,8 +16,10 @@ from app.accounts import queries as accounts
 from app.consents import queries as consents
 from app.core import audit, ids, person_keys, sealed_files, sessions
 from app.core.errors import Text
+from app.credentials import service as credentials
 from app.data_requests import exports
 from app.data_requests import queries as data_requests
+from app.delegations import queries as delegations
 from app.notifications import queries as notifications
 from app.tickets import photos
 from app.tickets import queries as tickets
@@ -55,11 +57,21 @@ PARTS = (
         lambda of: accounts.export_devices(of.db, of.account_id),
     ),
     Part(
+        "passkeys",
+        Text("các khoá truy cập bạn đã thêm", "the passkeys you added"),
+        lambda of: credentials.export(of.db, of.account_id),
+    ),
+    Part(
         "sessions",
         Text(
             "các phiên đăng nhập: thiết bị, thời gian, cách đăng nhập", "your sessions: device, time, way of signing in"
         ),
         lambda of: sessions.export(of.db, of.account_id),
+    ),
+    Part(
+        "delegations",
+        Text("ai được làm thay bạn và bạn được làm thay ai", "who may act for you, and for whom you may"),
+        lambda of: delegations.export(of.db, of.account_id),
     ),
     Part(
         "consents",

@@ -1,16 +1,19 @@
 """Where every sign-in of a resident ends, however they proved who they are; and the proof anew within a session (RFC 9470)."""
 
 import time
+from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.accounts import states
 from app.accounts.models import Account
 from app.accounts.rules import Method
-from app.core import sessions
+from app.core import pages, sessions
+from app.core.db import facts_of
 from app.core.house import House
 from app.core.principals import Citizen
 from app.core.sessions import AccessOut, TokensOut
@@ -78,3 +81,9 @@ async def prove(
 async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
     """Passkeys of an account that was merged open the one that stayed, at the level they had. May run twice."""
     await db.execute(update(Passkey).where(Passkey.account_id == from_id).values(account_id=to_id))
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """The passkeys of a person; their public keys say nothing of them."""
+    async for row in pages.walk(db, select(Passkey).where(Passkey.account_id == account_id), Passkey.id):
+        yield facts_of(row[0], "account_id")

@@ -82,7 +82,7 @@ async def happened(db: AsyncSession, request_id: UUID, what: str) -> bool:
 async def notes(db: AsyncSession, request_id: UUID) -> Sequence[tuple[UUID, bytes]]:
     """What was written to its history, sealed, by line."""
     lines = select(DataRequestEvent.id, DataRequestEvent.note_sealed).where(DataRequestEvent.request_id == request_id)
-    return [(line_id, sealed) for line_id, sealed in (await db.execute(lines)).tuples() if sealed is not None]
+    return [(line_id, sealed) for line_id, sealed in await db.execute(lines) if sealed is not None]
 
 
 async def whole(db: AsyncSession, crypto: Crypto, request: DataRequest) -> DataRequestOut:

@@ -1,6 +1,6 @@
 """Reads of delegations: those I gave, those I hold, those offered to my phone; and what was done by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from app.accounts.models import Account
 from app.core import pages, person_keys
 from app.core.audit import AuditEntry
 from app.core.crypto import Crypto, mask
+from app.core.db import facts_of
 from app.core.person_keys import Person, Shredded
 from app.core.principals import Citizen
 from app.delegations import rules
@@ -161,3 +162,11 @@ def _opened(person: Person, purpose: str, sealed: bytes) -> str | None:
         return person.decrypt(purpose, sealed)
     except Shredded:
         return None
+
+
+async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
+    """Who might act for a person, and for whom they might."""
+    mine = select(Delegation).where(or_(Delegation.account_id == account_id, Delegation.delegate_id == account_id))
+    async for row in pages.walk(db, mine, Delegation.id):
+        one: Delegation = row[0]
+        yield facts_of(one, "account_id", "delegate_id", "granted_by") | {"i_act": one.delegate_id == account_id}

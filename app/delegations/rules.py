@@ -85,6 +85,7 @@ class Reason(StrEnum):
     ROLE_LOST = "role-lost"
     MERGED = "merged"
     """The two turned out to be one person, or one delegation was left over when two accounts were merged."""
+    ACCOUNT_CLOSED = "account-closed"
 
 
 ADULT_AT = 18

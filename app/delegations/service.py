@@ -6,7 +6,7 @@ All that changes a delegation happens under the lock of the account it stands fo
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules as accounts
@@ -18,7 +18,7 @@ from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Principal
 from app.delegations import queries, rules
-from app.delegations.models import Delegation, DelegationEvent
+from app.delegations.models import Business, Delegation, DelegationEvent
 from app.delegations.rules import DelegationOver, GuardianStays, Kind, Reason, Role, State
 from app.notifications import service as notifications
 
@@ -128,6 +128,21 @@ async def close(db: AsyncSession, one: Delegation, to: State, who: Principal, re
         await _end_appointments(db, one)
 
 
+async def erase(db: AsyncSession, account_id: UUID) -> None:
+    """Nobody acts for this account any more, nor it for others; the rows stay, without a phone. May run twice."""
+    theirs = (Delegation.account_id, Delegation.delegate_id, Delegation.granted_by)
+    open_ones = select(Delegation).where(or_(*(one == account_id for one in theirs)), Delegation.state.in_(rules.OPEN))
+    for one in (await db.scalars(open_ones.order_by(Delegation.id).with_for_update())).all():
+        if one.state in rules.OPEN:
+            await close(db, one, State.REVOKED, Nobody(), Reason.ACCOUNT_CLOSED)
+    await db.execute(
+        update(Delegation)
+        .where(Delegation.account_id == account_id, Delegation.delegate_id.is_not(None))
+        .values(invited_index=None, invited_sealed=None)
+    )
+    await db.execute(delete(Business).where(Business.account_id == account_id))
+
+
 async def tell_offered(db: AsyncSession, delegation_id: UUID) -> None:
     """Tell the holder of the phone that was named, if there is one. May run twice."""
     one = await db.get(Delegation, delegation_id)
@@ -190,6 +205,8 @@ async def take_over(db: AsyncSession, crypto: Crypto, from_id: UUID, to_id: UUID
                 old, new = await person_keys.person(db, crypto, from_id), await person_keys.make(db, crypto, to_id)
                 one.invited_sealed = new.encrypt(rules.PHONE, old.decrypt(rules.PHONE, one.invited_sealed))
             one.account_id, one.delegate_id = account_id, delegate_id
+        else:
+            one.invited_index = one.invited_sealed = None
         await db.flush()
 
 

@@ -1,8 +1,6 @@
 """One person, one account: the offer to merge two, and what a yes does."""
 
 import asyncio
-import itertools
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,45 +17,12 @@ from app.core.ids import new_id
 from app.core.principals import Nobody
 from app.core.settings import Settings
 from sandbox.phone import Resident, eventually, moments
+from tests.accounts.conftest import NewPhone, Two
 from tests.make import Make
 from workers.context import Run, open_context
 from workers.registry import WORKERS
 
 pytestmark = pytest.mark.usefixtures("worker")
-
-NewPhone = Callable[[], str]
-_people = itertools.count(501)
-
-
-class Two:
-    """A person with two accounts: one by the eID, and one by phone, in which they have just linked the same eID."""
-
-    def __init__(self, eid: Resident, phone: Resident, number: str, person: str) -> None:
-        self.eid, self.phone, self.number, self.person = eid, phone, number, person
-        self.offer: dict[str, Any] = {}
-
-    async def link(self) -> dict[str, Any]:
-        begun = await self.phone.post("/v1/citizen/eid-link-begins", {"level": 2})
-        back = await self.phone.choose(begun["url"], self.person)
-        problem = await self.phone.post("/v1/citizen/eid-links", back, status=409)
-        self.offer = problem["params"]
-        return problem
-
-    async def merge(self, **more: Any) -> dict[str, Any]:
-        body = {"offer_id": self.offer["offer_id"], **more}
-        tokens = await self.phone.post("/v1/citizen/account-merges", body)
-        self.phone.keep(tokens)
-        return tokens
-
-
-@pytest.fixture
-async def two(make: Make, new_phone: NewPhone) -> Two:
-    number = next(_people)
-    person, phone = f"resident-{number + number // 3 + 1:04d}", new_phone()
-    by_eid, by_phone = make.resident(), make.resident()
-    await by_eid.sign_in_by_eid(person)
-    await by_phone.sign_in_by_phone(phone)
-    return Two(by_eid, by_phone, phone, person)
 
 
 async def id_of(resident: Resident) -> UUID:

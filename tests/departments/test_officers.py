@@ -182,6 +182,14 @@ async def test_a_token_of_another_release_is_refreshed_and_breaks_nothing(make: 
 async def test_the_roles_with_their_acts_are_there_for_every_officer(make: Make) -> None:
     officer = await make.officer(EVERYWHERE, role="auditor")
     roles = {one["code"]: one for one in await officer.get("/v1/officer/roles")}
-    assert set(roles) == {"dispatcher", "handler", "leader", "coordinator", "auditor", "administrator"}
+    assert set(roles) == {
+        "dispatcher",
+        "handler",
+        "leader",
+        "coordinator",
+        "auditor",
+        "administrator",
+        "data-protection",
+    }
     assert roles["administrator"]["name_vi"] == "Quản trị viên"
     assert "officer.manage" in roles["administrator"]["acts"]

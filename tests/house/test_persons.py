@@ -8,6 +8,7 @@ from migrations import TABLES
 NAMES = ("account_id", "citizen_id", "owner_id", "subject_id", "caller")
 
 DELETED = {
+    "business": "account_id",
     "data_export": "account_id",
     "device": "account_id",
     "idempotency_key": "caller",
@@ -19,12 +20,12 @@ DELETED = {
     "session": "subject_id",
 }
 """Table and the column that names the person."""
-EMPTIED = {"account", "data_request", "photo", "ticket"}
+EMPTIED = {"account", "data_request", "delegation", "photo", "ticket"}
 """The row stays, and says nothing of who it was."""
 KEPT = {"audit_entry", "consent"}
 """The law wants it: who did what, and on what evidence. Nothing in them is readable of the person."""
-SWEPT = {"passkey_challenge", "sign_in"}
-"""Gone by itself within the hour."""
+SWEPT = {"passkey_challenge", "sign_in", "signal"}
+"""Gone by itself within days, and says nothing but an id."""
 
 
 def test_it_is_known_what_becomes_of_every_row_about_a_person() -> None:

@@ -192,7 +192,7 @@ async def test_what_is_sealed_cannot_be_changed_by_the_application(town: Town, t
 async def test_days_signed_by_a_key_that_was_turned_since_stay_good(town: Town) -> None:
     before = await town.pass_day()
     async with town.house.database.transaction() as db:
-        await signing_keys.rotate(db, town.house.crypto, signing_keys.TRAIL, None)
+        await signing_keys.rotate(db, town.house.crypto, signing_keys.TRAIL, None, timedelta(0))
     async with town.house.database.transaction() as db:
         await signing_keys.forget_old(db)
     after = await town.pass_day()
