@@ -15,7 +15,9 @@ from tests.accounts.conftest import NewPhone, Two
 from tests.consents.purposes import purpose, yes
 from tests.credentials import passkeys
 from tests.credentials.authenticator import Authenticator
+from tests.data_requests.closings import account_of, closed, closing
 from tests.delegations.conftest import CARERS, DELEGATIONS, Town, on_behalf
+from tests.house.test_persons import DELETED
 from tests.make import EVERYWHERE, Make
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -147,3 +149,24 @@ async def test_who_was_let_act_still_may_and_nobody_acts_for_themselves(two: Two
     elder_id = (await elder.get("/v1/citizen/me"))["id"]
     assert (held["side"], held["other"]["account_id"]) == ("held", elder_id)
     await on_behalf(two.eid, elder_id, "GET", "/v1/citizen/tickets", status=200)
+
+
+async def test_who_is_forgotten_is_forgotten_in_the_account_that_was_merged_too(
+    two: Two, house: House, new_phone: NewPhone
+) -> None:
+    second = new_phone()
+    await two.eid.post("/v1/citizen/phone-codes", {"phone": second}, status=202)
+    change = {"phone": second, "code": await two.eid.read_code(second)}
+    await two.eid.post("/v1/citizen/phone-changes", change, status=200)
+    absorbed, survivor = await account_of(two.phone), await account_of(two.eid)
+    await two.link()
+    await two.merge()
+    asked = await closing(two.phone)
+    await closed(house, asked["id"])
+    rows = await house.database.hot.fetch("SELECT * FROM account WHERE id = ANY($1)", [absorbed, survivor])
+    assert [(row["state"], row["phone_index"], row["phone_sealed"]) for row in rows] == [("closed", None, None)] * 2
+    for table, column in DELETED.items():
+        left = f"SELECT count(*) FROM {table} WHERE {column}::text = ANY($1)"
+        assert not await house.database.hot.fetchval(left, [str(absorbed), str(survivor)]), table
+    entries = "SELECT string_agg(facts::text, '') FROM audit_entry WHERE account_id = ANY($1)"
+    assert "device" not in await house.database.hot.fetchval(entries, [absorbed, survivor])

@@ -106,6 +106,7 @@ async def test_whether_a_number_is_taken_is_told_to_its_holder_only(
         await resident.call("POST", "/v1/citizen/phone-codes", json={"phone": one}, status=202) for one in (taken, free)
     ]
     assert asked[0].json().keys() == asked[1].json().keys()
+    await eventually(resident.outside, "/sms/messages", {"to": taken}, least=2)
     guessed = [await resident.post(CHANGES, {"phone": one, "code": "000000"}, status=422) for one in (taken, free)]
     assert {one["code"] for one in guessed} == {"bad-code"}
     assert (await change(resident, taken, status=409, least=3))["code"] == "phone-taken"
