@@ -51,6 +51,7 @@ async def erase(db: AsyncSession, crypto: Crypto, account_id: UUID, request_id: 
     await consents.erase(db, account_id)
     await notifications.erase(db, account_id)
     await accounts.erase(db, account_id)
-    await sessions.erase(db, account_id)
-    await idempotency.erase(db, str(account_id))
+    for one in await account_queries.same_person(db, account_id):
+        await sessions.erase(db, one)
+        await idempotency.erase(db, str(one))
     audit.record(db, Nobody(), "account.erased", "account", account_id, account_id=account_id)

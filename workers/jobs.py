@@ -1,15 +1,19 @@
 """What each job does, in three beats: take (short transaction), send (no connection held), record (short transaction)."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+from app.accounts import merging
 from app.accounts import queries as accounts
 from app.accounts import service as account_service
-from app.accounts.rules import template_of
+from app.accounts.rules import NAMELESS, template_of
 from app.consents import queries as consents
+from app.consents import service as consents_service
 from app.core import audit, idempotency, limits, outbox, revocations, sessions, sign_ins, signing_keys
 from app.core.errors import OutsideUnavailable
 from app.credentials import codes, passkeys
+from app.credentials import service as credential_service
 from app.data_requests import service as data_requests
 from app.data_requests.rules import Stage
 from app.delegations import clock as delegations
@@ -26,6 +30,16 @@ from workers import exporting
 from workers.context import Context, Run
 from workers.fcm import Note
 from workers.outcomes import Later
+
+TAKE_OVERS = (
+    tickets.take_over,
+    credential_service.take_over,
+    consents_service.take_over,
+    notification_service.take_over,
+)
+"""Of each slice that holds something of an account."""
+RESEALING = (data_requests.take_over, delegation_service.take_over)
+"""The same, of those that hold something sealed with the person's key: it is sealed anew with the other's."""
 
 
 async def send_code(context: Context, run: Run) -> None:
@@ -80,6 +94,9 @@ async def tell_security(context: Context, run: Run) -> None:
         entry = await db.get(audit.AuditEntry, run.uuid("entry_id"))
         if entry is None or entry.account_id is None:
             return
+        facts = dict(entry.facts)
+        if entry.action == "new-device":
+            facts["device"] = await sessions.name_of(db, UUID(entry.subject_id)) or NAMELESS
         await notification_service.tell(
             db,
             entry.account_id,
@@ -88,8 +105,22 @@ async def tell_security(context: Context, run: Run) -> None:
             subject_id=entry.account_id,
             once=str(entry.id),
             seen_at=entry.at.isoformat(),
-            **entry.facts,
+            **facts,
         )
+
+
+async def hand_over(context: Context, run: Run) -> None:
+    """What each slice holds of an account that was merged, to the account that stayed."""
+    from_id = run.uuid("account_id")
+    async with context.database.transaction() as db:
+        to_id = await merging.merged_into(db, from_id)
+        if to_id is None:
+            return
+        for reseal in RESEALING:
+            await reseal(db, context.crypto, from_id, to_id)
+        for take_over in TAKE_OVERS:
+            await take_over(db, from_id, to_id)
+        await merging.finish(db, from_id, timedelta(seconds=context.settings.tokens.access_ttl_s))
 
 
 async def tell_offered(context: Context, run: Run) -> None:
@@ -176,6 +207,7 @@ async def sweep_old(context: Context, run: Run) -> None:
         await codes.forget_old(db)
         await passkeys.forget_old(db)
         await sign_ins.forget_old(db)
+        await merging.forget_old(db)
         await revocations.forget_old(db)
         await limits.forget_old(db)
         await account_service.forget_old_devices(db)

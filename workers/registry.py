@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
-from app.accounts.rules import TELL_JOB
+from app.accounts.rules import MERGED_JOB, TELL_JOB
 from app.consents.rules import WITHDRAWN_JOB
 from app.core.jobs import SWEEP_JOB, Job
 from app.credentials.rules import SMS_JOB
@@ -23,6 +23,7 @@ WORKERS: dict[str, Callable[[Context, Run], Awaitable[None]]] = {
     SMS_JOB.name: jobs.send_code,
     PUSH_JOB.name: jobs.push,
     TELL_JOB.name: jobs.tell_security,
+    MERGED_JOB.name: jobs.hand_over,
     FILED_JOB.name: jobs.tell_filed,
     DEADLINE_JOB.name: jobs.watch_deadline,
     RECHECK_JOB.name: jobs.recheck_eids,

@@ -54,6 +54,25 @@ class Account(Base):
     version: Mapped[int] = mapped_column(Integer)
 
 
+class MergeOffer(Base):
+    """A resident proved by the eID that another account is theirs too; it waits for their yes and works once."""
+
+    __tablename__ = "merge_offer"
+    __table_args__ = (CheckConstraint("account_id <> survivor_id", name="two"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), unique=True)
+    """Whose holder was asked; it would be merged into the other. A newer offer replaces the older."""
+    survivor_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    session_id: Mapped[UUID]
+    level: Mapped[int] = mapped_column(SmallInteger)
+    """Proved at the eID, with the moment of it."""
+    proved_at: Mapped[datetime]
+    upstream: Mapped[str]
+    """The session there."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Device(Base):
     """A phone that rings: where pushes of an account go."""
 

@@ -1,20 +1,25 @@
 """Reads of accounts; a citizen sees their own only."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from msgspec import convert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules
 from app.accounts.models import Account, Device
 from app.accounts.rules import State
+from app.accounts.schemas import DeviceOut, SignInOut
 from app.core import pages
+from app.core.audit import SIGN_IN_LIST, AuditEntry
 from app.core.db import facts_of
 from app.core.errors import AppError, Text
 from app.core.person_keys import Person
 from app.core.principals import Citizen
+from app.core.sessions import Session
 
 DEVICES_MAX = 20
 
@@ -33,9 +38,47 @@ async def same_person(db: AsyncSession, account_id: UUID) -> Sequence[UUID]:
     return [account_id, *await db.scalars(select(Account.id).where(Account.merged_into == account_id))]
 
 
-async def devices(db: AsyncSession, citizen: Citizen) -> Sequence[Device]:
-    query = select(Device).where(Device.account_id == citizen.id).order_by(Device.id.desc()).limit(DEVICES_MAX)
-    return (await db.scalars(query)).all()
+async def devices(db: AsyncSession, citizen: Citizen) -> list[DeviceOut]:
+    """The newest first, each with its session's last use."""
+    query = select(Device, Session.rotated_at).join(Session, Session.id == Device.session_id)
+    mine = query.where(Device.account_id == citizen.id).order_by(Device.id.desc()).limit(DEVICES_MAX)
+    return [device_shown(row[0], row[1], citizen) for row in await db.execute(mine)]
+
+
+def device_shown(device: Device, last_used_at: datetime, citizen: Citizen) -> DeviceOut:
+    return DeviceOut(
+        id=device.id,
+        name=device.name,
+        platform=device.platform,
+        created_at=device.created_at,
+        last_used_at=last_used_at,
+        current=device.session_id == citizen.session_id,
+    )
+
+
+async def sign_ins(db: AsyncSession, citizen: Citizen, cursor: str | None, limit: int) -> Sequence[SignInOut]:
+    """The newest first; also those to accounts merged into this one. A device has a name as long as its session is known."""
+    mine = await same_person(db, citizen.id)
+    query = select(AuditEntry).where(AuditEntry.account_id.in_(mine), text(f"action IN ({SIGN_IN_LIST})"))
+    query = pages.after(query, [(AuditEntry.id, UUID)], cursor, descending=True)
+    entries = (await db.scalars(query.limit(limit + 1))).all()
+    opened = [UUID(entry.subject_id) for entry in entries]
+    known = await db.execute(select(Session.id, Session.device_name).where(Session.id.in_(opened)))
+    names = {row[0]: row[1] for row in known}
+    return [_sign_in_shown(entry, names.get(UUID(entry.subject_id), "")) for entry in entries]
+
+
+def _sign_in_shown(entry: AuditEntry, device_name: str) -> SignInOut:
+    return SignInOut(
+        id=entry.id,
+        at=entry.at,
+        kind=convert(entry.action, Literal["signed-in", "proved-again"]),
+        method=entry.facts.get("method", ""),
+        level=entry.facts.get("level", 0),
+        device_name=device_name,
+        address=entry.address,
+        session_id=UUID(entry.subject_id),
+    )
 
 
 async def push_targets(db: AsyncSession, account_id: UUID) -> Sequence[Device]:

@@ -6,20 +6,22 @@ from uuid import UUID
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
-from msgspec import convert
 
 from app.accounts import profiles, queries, service
 from app.accounts.profiles import Profiles
-from app.accounts.schemas import AccountOut, DeviceOut, NewDevice, Profile, Refresh
-from app.core import person_keys, sessions, wire
+from app.accounts.schemas import AccountOut, DeviceOut, NewDevice, Profile, Refresh, SignInOut
+from app.core import pages, person_keys, sessions, wire
 from app.core.door import Db
 from app.core.guards import CitizenRequest, TheCitizen
 from app.core.house import House
 from app.core.idempotency import Once
+from app.core.pages import PAGE_MAX, Page
 from app.core.sessions import SessionOut, TokensOut
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
 TheHouse = NamedDependency[House]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)]
+Cursor = Annotated[str | None, QueryParameter(max_length=300)]
 KeepCurrent = Annotated[bool, QueryParameter()]
 
 
@@ -43,7 +45,7 @@ async def change_account(
     """Change language or, before it is proved by the eID, the name."""
     account = await queries.me(db, me)
     wire.check_if_match(if_match, wire.etag(account.version))
-    changed = await service.change(db, account, data)
+    changed = await service.change(db, me, account, data)
     person = await person_keys.person(db, house.crypto, me.id)
     return Response(profiles.shown(changed, me, person), headers={"ETag": wire.etag(changed.version)})
 
@@ -52,6 +54,13 @@ async def change_account(
 async def list_sessions(me: TheCitizen, db: Db) -> list[SessionOut]:
     """Where I am signed in."""
     return [sessions.shown(session, me) for session in await sessions.own(db, me)]
+
+
+@get("/me/sign-ins")
+async def list_sign_ins(me: TheCitizen, db: Db, cursor: Cursor = None, limit: Limit = 20) -> Page[SignInOut]:
+    """When, how and from where I signed in, newest first."""
+    found = await queries.sign_ins(db, me, cursor, limit)
+    return pages.page(found, limit, lambda one: [one.id], lambda one: one)
 
 
 @delete("/sessions/{session_id:uuid}")
@@ -76,13 +85,14 @@ async def close_all_sessions(me: TheCitizen, db: Db, house: TheHouse, keep_curre
 async def add_device(data: JSONBody[NewDevice], me: TheCitizen, db: Db, once: Once) -> Response[DeviceOut]:
     """Register this phone for pushes."""
     device = await service.add_device(db, me, data)
-    return wire.created(convert(device, DeviceOut, from_attributes=True), f"/v1/citizen/devices/{device.id}")
+    shown = queries.device_shown(device, device.created_at, me)
+    return wire.created(shown, f"/v1/citizen/devices/{device.id}")
 
 
 @get("/devices")
 async def list_devices(me: TheCitizen, db: Db) -> list[DeviceOut]:
     """The phones that ring for me."""
-    return [convert(device, DeviceOut, from_attributes=True) for device in await queries.devices(db, me)]
+    return await queries.devices(db, me)
 
 
 @delete("/devices/{device_id:uuid}")
@@ -96,6 +106,7 @@ citizen = [
     get_account,
     change_account,
     list_sessions,
+    list_sign_ins,
     close_session,
     close_current_session,
     close_all_sessions,

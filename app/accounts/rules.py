@@ -14,6 +14,15 @@ from app.core.jobs import Lane, declare
 TELL_JOB = declare("tell-security", Lane.NORMAL)
 """Tells a resident what happened to their account; the notifications stand above."""
 
+MERGED_JOB = declare("account-merged", Lane.URGENT)
+"""Each slice hands what it holds of a merged account to the one that stays."""
+
+MERGE_TTL = timedelta(minutes=10)
+"""How long a resident may think about the offer to merge two accounts."""
+
+NAMELESS = "—"
+"""What a device without a name is called."""
+
 TOLD = frozenset(
     {
         "refresh-reused",
@@ -22,6 +31,8 @@ TOLD = frozenset(
         "state-changed",
         "merged",
         "signed-out-everywhere",
+        "new-device",
+        "phone-changed",
         "passkey-added",
         "passkey-removed",
         "passkey-disabled",
@@ -113,6 +124,24 @@ class AccountShut(AppError):
     detail = Text(
         "Tài khoản ở trạng thái “{state}”. Đăng nhập bằng định danh điện tử hoặc liên hệ 1022.",
         "The account is {state}. Sign in with the national eID, or call 1022.",
+    )
+
+
+class NoMergeOffer(AppError):
+    status, code = 404, "no-merge-offer"
+    title = Text("Không có lời đề nghị gộp này", "No such merge offer")
+    detail = Text(
+        "Lời đề nghị chỉ dùng được một lần, trong mười phút. Hãy gắn lại định danh điện tử.",
+        "An offer works once, within ten minutes. Please link the national eID again.",
+    )
+
+
+class MergeRefused(AppError):
+    status, code = 409, "merge-refused"
+    title = Text("Không gộp được hai tài khoản", "The two accounts cannot be merged")
+    detail = Text(
+        "Cả hai tài khoản phải đang hoạt động; có một tài khoản ở trạng thái “{state}”. Vui lòng liên hệ 1022.",
+        "Both accounts must be active, and one of them is {state}. Please call 1022.",
     )
 
 

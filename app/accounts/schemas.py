@@ -55,3 +55,20 @@ class DeviceOut(Out):
     name: str
     platform: str
     created_at: datetime
+    last_used_at: datetime
+    """When its session last got an access token."""
+    current: bool
+    """Whether it is the phone that asks."""
+
+
+class SignInOut(Out):
+    """One sign-in, or one proof anew within a session."""
+
+    id: UUID
+    at: datetime
+    kind: Literal["signed-in", "proved-again"]
+    method: str
+    level: int
+    device_name: str
+    address: str
+    session_id: UUID

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules
-from app.accounts.models import Account, Device
+from app.accounts.models import Account, Device, MergeOffer
 from app.accounts.queries import NoSuchDevice
 from app.accounts.rules import State
 from app.accounts.schemas import NewDevice, Profile
@@ -65,7 +65,7 @@ def note(
         outbox.put(db, rules.TELL_JOB, entry_id=entry_id)
 
 
-async def change(db: AsyncSession, account: Account, profile: Profile) -> Account:
+async def change(db: AsyncSession, citizen: Citizen, account: Account, profile: Profile) -> Account:
     """Raises NameProved, Masked."""
     if profile.full_name is not UNSET:
         if account.level > 0:
@@ -77,6 +77,8 @@ async def change(db: AsyncSession, account: Account, profile: Profile) -> Accoun
         account.language = profile.language
     account.version += 1
     await db.flush()
+    changed = [name for name in profile.__struct_fields__ if getattr(profile, name) is not UNSET]
+    note(db, citizen, "profile-changed", "account", account.id, account_id=account.id, fields=changed)
     return account
 
 
@@ -119,7 +121,9 @@ async def add_device(db: AsyncSession, citizen: Citizen, new: NewDevice) -> Devi
         index_elements=["value"],
         set_={"account_id": taken.account_id, "session_id": taken.session_id, "name": taken.name},
     )
-    return (await db.scalars(made.returning(Device))).one()
+    device = (await db.scalars(made.returning(Device))).one()
+    note(db, citizen, "device-added", "device", device.id, account_id=citizen.id, platform=new.platform)
+    return device
 
 
 async def remove_device(db: AsyncSession, citizen: Citizen, device_id: UUID) -> None:
@@ -129,6 +133,7 @@ async def remove_device(db: AsyncSession, citizen: Citizen, device_id: UUID) -> 
     )
     if gone is None:
         raise NoSuchDevice
+    note(db, citizen, "device-removed", "device", device_id, account_id=citizen.id)
 
 
 async def move_devices(db: AsyncSession, old_session_id: UUID, session_id: UUID) -> None:
@@ -178,6 +183,7 @@ async def erase(db: AsyncSession, account_id: UUID) -> None:
     merged = select(Account.id).where(or_(Account.id == account_id, Account.merged_into == account_id))
     ids = (await db.scalars(merged)).all()
     await db.execute(delete(Device).where(Device.account_id.in_(ids)))
+    await db.execute(delete(MergeOffer).where(or_(MergeOffer.account_id.in_(ids), MergeOffer.survivor_id.in_(ids))))
     gone = dict.fromkeys(PERSONAL)
     emptied = update(Account).where(Account.id.in_(ids), Account.state == State.CLOSED)
     await db.execute(emptied.values(gone | {"full_name": "", "level": 0}))

@@ -45,6 +45,18 @@ async def allows(db: AsyncSession, account_id: UUID, purpose: str, data_class: s
     return bool(await db.scalar(select(query.exists())))
 
 
+async def holds(db: AsyncSession, consent: Consent) -> bool:
+    query = select(Consent.id).where(Consent.id == consent.id, in_force())
+    return bool(await db.scalar(select(query.exists())))
+
+
+async def spoken_of(db: AsyncSession, account_id: UUID, consent: Consent) -> bool:
+    """Whether this person has ever agreed to that purpose and recipient, whatever became of it."""
+    same = (Consent.purpose_code == consent.purpose_code) & (Consent.recipient == consent.recipient)
+    query = select(Consent.id).where(Consent.account_id == account_id, same)
+    return bool(await db.scalar(select(query.exists())))
+
+
 def in_force() -> ColumnElement[bool]:
     """Of a consent: neither ended nor expired nor outdated."""
     ended = exists().where(ConsentEnding.consent_id == Consent.id)

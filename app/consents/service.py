@@ -72,6 +72,19 @@ async def withdraw(db: AsyncSession, citizen: Citizen, consent_id: UUID) -> Held
     return await queries.one(db, citizen, consent_id)
 
 
+async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
+    """Consents of an account that was merged hold for the one that stayed, on the same evidence, unless there the resident has
+    ever said something about that purpose: then that holds. The old rows stay as they were. May run twice."""
+    await db.execute(select(func.pg_advisory_xact_lock(lock_number(to_id.bytes[8:]))))
+    ended = select(ConsentEnding.consent_id).where(ConsentEnding.consent_id == Consent.id).exists()
+    for consent in (await db.scalars(select(Consent).where(Consent.account_id == from_id, ~ended))).all():
+        moves = await queries.holds(db, consent) and not await queries.spoken_of(db, to_id, consent)
+        if moves:
+            columns = {column.key: getattr(consent, column.key) for column in Consent.__table__.columns}
+            await db.execute(insert(Consent).values(columns | {"id": new_id(), "account_id": to_id}))
+        await _end(db, Nobody(), consent, Ending.REPLACED if moves else Ending.ACCOUNT_CLOSED, None)
+
+
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """End what a person whose account closes had agreed to. The consents stay as evidence: nothing in them says who it was."""
     ended = select(ConsentEnding.consent_id).where(ConsentEnding.consent_id == Consent.id).exists()

@@ -17,11 +17,16 @@ from app.core.db import Base, facts_of
 from app.core.ids import new_id
 from app.core.principals import Citizen, Nobody, Officer, Partner, Principal
 
+SIGN_INS = ("signed-in", "proved-again")
+"""Entries that make the history of sign-ins."""
+SIGN_IN_LIST = ", ".join(f"'{action}'" for action in SIGN_INS)
+
 
 class AuditEntry(Base):
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index(None, "account_id", "id"),
+        Index("audit_entry_sign_in_idx", "account_id", "id", postgresql_where=text(f"action IN ({SIGN_IN_LIST})")),
         Index("audit_entry_officer_idx", "actor_id", "id", postgresql_where=text("actor_kind = 'officer'")),
     )
 

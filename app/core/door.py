@@ -8,10 +8,14 @@ from typing import Any, cast
 
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import BodyKwarg
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from app.core import idempotency
+from app.core.bodies import Clear
 from app.core.db import Database, committed, hold, release
 from app.core.idempotency import Answer, Claim
 
@@ -69,11 +73,22 @@ def transactional(app: ASGIApp) -> ASGIApp:
         unit = Unit(scope["litestar_app"].state.house.database)
         cast(dict[str, Any], scope)[UNIT] = unit
         try:
-            await app(scope, receive, _Committing(unit, send))
+            await app(scope, _clear(scope, receive), _Committing(unit, send))
         finally:
             await unit.close()
 
     return run
+
+
+def _clear(scope: Scope, receive: Receive) -> Receive:
+    """What a handler that takes JSON receives; others read the body as it is."""
+    handler = cast(HTTPRouteHandler, scope["route_handler"])
+    data = handler.parsed_fn_signature.parameters.get("data")
+    if data is None or (
+        isinstance(data.kwarg_definition, BodyKwarg) and data.kwarg_definition.media_type != RequestEncodingType.JSON
+    ):
+        return receive
+    return Clear(receive, next((value for name, value in scope["headers"] if name == b"content-type"), b""))
 
 
 class _Committing:

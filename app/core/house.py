@@ -34,5 +34,5 @@ class House:
     async def pace(self, scope: Scope, key: str) -> None:
         """Every caller has a rate. Raises TooManyRequests."""
         spent = await self.limits.spend_shared(self.limits.caller, key)
-        cast(dict[str, Any], scope)[RATE] = spent
         spent.check()
+        cast(dict[str, Any], scope)[RATE] = spent

@@ -83,10 +83,12 @@ class Spent(Struct, frozen=True):
         ]
 
     def check(self) -> None:
-        """Raises TooManyRequests."""
+        """Raises TooManyRequests, which says when to come again and of which rate."""
         if not self.allowed:
             seconds = max(1, math.ceil(self.wait_s))
-            raise TooManyRequests(headers={"Retry-After": str(seconds)}, retry_after_s=seconds, limit=self.rate.name)
+            said = {name.decode(): value.decode() for name, value in self.headers()}
+            headers = {"Retry-After": str(seconds)} | said
+            raise TooManyRequests(headers=headers, retry_after_s=seconds, limit=self.rate.name)
 
 
 class Share(Struct):

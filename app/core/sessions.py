@@ -1,10 +1,10 @@
 """Sessions of people who signed in: short access tokens, refresh secrets that rotate (RFC 9700 §4.14.2).
 
 A refresh secret used twice within TOLERANCE gives the same successor (two taps, a lost answer); later it means that it was
-stolen, and the session ends. Successors are derived, so nothing secret is stored.
+stolen, and the session ends, however many successors it has had. Successors are derived and each carries our tag, so that
+any secret we ever gave out is known again and none is stored.
 """
 
-import base64
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,20 +12,19 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, delete, or_, select, text, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core import pages
+from app.core import pages, refresh_secrets
 from app.core.auth import claims_of
-from app.core.crypto import Crypto
 from app.core.db import Base, facts_of
 from app.core.errors import AppError, Text
 from app.core.house import House
 from app.core.ids import new_id
 from app.core.principals import Citizen, Officer
 from app.core.revocations import Revocations
-from app.core.tokens import hash_secret, new_secret
+from app.core.tokens import hash_secret
 from app.core.wire import Out
 
 TOLERANCE = timedelta(seconds=10)
@@ -73,8 +72,13 @@ class Session(Base):
 class SessionOut(Out):
     id: UUID
     device_name: str
+    methods: list[str]
+    """How the person proved who they are (RFC 8176)."""
+    level: int | None
+    """A resident's assurance level."""
     created_at: datetime
     last_used_at: datetime
+    """When it last got an access token: ten minutes behind at most."""
     current: bool
 
 
@@ -105,9 +109,10 @@ def open_session(
     db: AsyncSession, house: House, audience: str, subject_id: UUID, facts: dict[str, Any], device_name: str
 ) -> Opened:
     now = datetime.now(UTC)
-    secret = new_secret()
+    session_id = new_id()
+    secret = refresh_secrets.first(house.crypto, session_id)
     session = Session(
-        id=new_id(),
+        id=session_id,
         audience=audience,
         subject_id=subject_id,
         facts=facts,
@@ -128,20 +133,24 @@ async def rotate(house: House, audience: str, refresh_token: str, stolen: Stolen
 
     A transaction of its own, because the end of a session must outlive the refusal. `stolen` is told in it.
     """
-    session_id, secret = _parse(refresh_token)
+    found = refresh_secrets.parse(refresh_token)
+    if found is None:
+        raise RefreshRefused
+    session_id, secret = found
     async with house.database.transaction() as db:
         session = await db.get(Session, session_id, with_for_update=True)
         now = datetime.now(UTC)
         if session is None or session.audience != audience or session.ended_at or session.expires_at <= now:
             raise RefreshRefused
-        used, following = hash_secret(secret), _successor(house.crypto, session.id, secret)
+        used, following = hash_secret(secret), refresh_secrets.following(house.crypto, session.id, secret)
+        soon = now - session.rotated_at <= TOLERANCE
         if used == session.refresh_hash:
             session.previous_hash, session.refresh_hash, session.rotated_at = used, hash_secret(following), now
             session.expires_at = now + timedelta(days=house.settings.tokens.refresh_ttl_days)
             return Opened(session, following)
-        if used == session.previous_hash and now - session.rotated_at <= TOLERANCE:
+        if used == session.previous_hash and soon:
             return Opened(session, following)
-        if used == session.previous_hash:
+        if not soon and (used == session.previous_hash or refresh_secrets.is_ours(house.crypto, session.id, secret)):
             await end(db, house.revocations, [session.id])
             if stolen is not None:
                 await stolen(db, session)
@@ -238,6 +247,18 @@ async def own(db: AsyncSession, who: Citizen | Officer) -> Sequence[Session]:
     return found.all()
 
 
+async def is_new_device(db: AsyncSession, session: Session) -> bool:
+    """Whether the person was signed in before, and never on a device of this name. The first of all is no news."""
+    earlier = (Session.subject_id == session.subject_id) & (Session.id != session.id)
+    known = await db.scalar(select(func.bool_or(Session.device_name == session.device_name)).where(earlier))
+    return known is False
+
+
+async def name_of(db: AsyncSession, session_id: UUID) -> str:
+    """What its device is called; empty if it has no name, or the session is no longer known."""
+    return await db.scalar(select(Session.device_name).where(Session.id == session_id)) or ""
+
+
 async def end_own(db: AsyncSession, house: House, who: Citizen | Officer, session_id: UUID) -> None:
     """Raises NoSuchSession for a session that is over or another's."""
     if session_id not in await _alive_ids(db, who.id):
@@ -249,6 +270,8 @@ def shown(session: Session, who: Citizen | Officer) -> SessionOut:
     return SessionOut(
         id=session.id,
         device_name=session.device_name,
+        methods=session.facts.get("amr", []),
+        level=session.facts.get("level"),
         created_at=session.created_at,
         last_used_at=session.rotated_at,
         current=session.id == who.session_id,
@@ -257,7 +280,7 @@ def shown(session: Session, who: Citizen | Officer) -> SessionOut:
 
 def tokens_of(house: House, principal: Citizen | Officer, opened: Opened) -> TokensOut:
     access = access_of(house, principal, opened.session)
-    return TokensOut(**structs.asdict(access), refresh_token=f"{opened.session.id.hex}.{opened.secret}")
+    return TokensOut(**structs.asdict(access), refresh_token=refresh_secrets.written(opened.session.id, opened.secret))
 
 
 def access_of(house: House, principal: Citizen | Officer, session: Session) -> AccessOut:
@@ -272,15 +295,3 @@ def access_of(house: House, principal: Citizen | Officer, session: Session) -> A
 async def _alive_ids(db: AsyncSession, subject_id: UUID) -> Sequence[UUID]:
     alive = select(Session.id).where(Session.subject_id == subject_id, Session.ended_at.is_(None))
     return (await db.scalars(alive)).all()
-
-
-def _parse(refresh_token: str) -> tuple[UUID, str]:
-    session_id, _, secret = refresh_token.partition(".")
-    try:
-        return UUID(hex=session_id), secret
-    except ValueError as wrong:
-        raise RefreshRefused from wrong
-
-
-def _successor(crypto: Crypto, session_id: UUID, secret: str) -> str:
-    return base64.urlsafe_b64encode(crypto.index("session.refresh", f"{session_id}:{secret}")).rstrip(b"=").decode()

@@ -11,7 +11,8 @@ from app.core.errors import AppError, Text
 
 T = TypeVar("T")
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What PostgreSQL or a screen cannot take, and the marks that turn the direction of what is read (Unicode TR 36 §3.1)."""
 
 
 class In(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +30,7 @@ class Out(Struct, kw_only=True):
 
 
 def clean(text: str) -> str:
-    """NFC. Raises ValueError on NUL and other control characters that PostgreSQL or a screen cannot take."""
+    """NFC. Raises ValueError on NUL and other control characters."""
     if _CONTROL.search(text):
         raise ValueError("control characters are not allowed")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

@@ -1,11 +1,13 @@
-"""Codes by SMS: to sign in, and to prove anew who one is. The answer to asking is the same whether or not the number has an
-account."""
+"""Codes by SMS: to sign in, to prove anew who one is, to take another number for one's own account.
+
+The answer to asking is the same whether or not the number has an account, and so is the way to it.
+"""
 
 import hmac
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,42 +22,51 @@ from app.core.limits import Rate
 from app.core.sessions import TokensOut
 from app.credentials import rules, service
 from app.credentials.models import PhoneCode
-from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, BadCode
+from app.credentials.rules import CODE_TRIES_MAX, CODE_TTL, SMS_JOB, WORD_TTL, BadCode, Purpose
 from app.credentials.schemas import AskCode, NewSession
 
-SIGN_IN, PROOF = "sign-in", "proof"
-"""What a code is for; one for the one is nothing for the other."""
 SMS_TEXT = {
+    (Purpose.SIGN_IN, "vi"): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
+    (Purpose.PROOF, "vi"): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.PROOF, "en"): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. "
+    "Never give it to anybody.",
     (
-        SIGN_IN,
+        Purpose.CONFIRM,
         "vi",
-    ): "{code} la ma dang nhap ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
-    (SIGN_IN, "en"): "{code} is your city app sign-in code, valid for 5 minutes. Never give it to anybody.",
-    (
-        PROOF,
-        "vi",
-    ): "{code} la ma xac thuc lai tren ung dung thanh pho, co hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.",
-    (
-        PROOF,
-        "en",
-    ): "{code} is the code to prove again who you are in the city app, valid for 5 minutes. Never give it to anybody.",
+    ): "{code} la ma xac nhan so dien thoai cho tai khoan ung dung thanh pho, co hieu luc 5 phut. "
+    "Khong cung cap ma nay cho bat ky ai.",
+    (Purpose.CONFIRM, "en"): "{code} confirms this phone for a city app account, valid for 5 minutes. "
+    "Never give it to anybody.",
+    (Purpose.CHANGED, "vi"): "So dien thoai nay khong con dung de dang nhap ung dung thanh pho. "
+    "Neu khong phai ban yeu cau, hay goi 1022.",
+    (Purpose.CHANGED, "en"): "This number no longer signs in to the city app. If you did not ask for it, call 1022.",
 }
 """Without diacritics: one SMS of 160 characters instead of three."""
 
 
 async def ask(house: House, asked: AskCode, address: str) -> datetime:
-    """Have a code sent; returns when it ends. Raises BadPhone, TooManyRequests.
+    """Have a sign-in code sent; returns when it ends. Raises BadPhone, TooManyRequests."""
+    return await ask_for(house, asked, Purpose.SIGN_IN, None, address)
 
-    Asked twice at once, a phone still has one code that works: a second would double the guesses.
-    """
+
+async def ask_for(house: House, asked: AskCode, purpose: Purpose, account_id: UUID | None, address: str) -> datetime:
+    """A code to the phone that somebody names. Raises BadPhone, TooManyRequests."""
     phone = parse_phone(asked.phone)
     if asked.device_id:
         (await house.limits.spend(rules.DEVICE_RATE, asked.device_id)).check()
-    return await send(house, phone, SIGN_IN, asked.language, address)
+    return await send(house, phone, purpose, account_id, asked.language, address)
 
 
-async def send(house: House, phone: str, purpose: str, language: str, address: str) -> datetime:
-    """A code to a phone in E.164; returns when it ends. Raises TooManyRequests: the rates count for all purposes together."""
+async def send(
+    house: House, phone: str, purpose: Purpose, account_id: UUID | None, language: str, address: str
+) -> datetime:
+    """A code to a phone in E.164; returns when it ends. Raises TooManyRequests: the rates count for all purposes together.
+
+    Asked twice at once, a phone still has one code that works: a second would double the guesses.
+    """
     index = house.crypto.index(PHONE, phone)
     per_address = house.settings.limits.codes_per_address
     (await house.limits.spend(Rate("phone-codes-address", per_address, 600, per_address), address)).check()
@@ -63,9 +74,10 @@ async def send(house: House, phone: str, purpose: str, language: str, address: s
     now = datetime.now(UTC)
     code = PhoneCode(
         id=new_id(),
+        purpose=purpose,
+        account_id=account_id,
         phone_index=index,
         phone_sealed=house.crypto.encrypt(PHONE, phone),
-        purpose=purpose,
         tries=0,
         language=language,
         created_at=now,
@@ -84,24 +96,45 @@ async def send(house: House, phone: str, purpose: str, language: str, address: s
 async def sign_in(house: House, asked: NewSession) -> TokensOut:
     """Open a session with the code; the first time, the account too. Raises BadPhone, BadCode, AccountShut."""
     phone = parse_phone(asked.phone)
-    code = await use(house, phone, SIGN_IN, asked.code)
+    code = await use(house, phone, Purpose.SIGN_IN, None, asked.code)
     async with house.database.transaction() as db:
         account = await _account(db, house.crypto, phone, code.language)
         return await service.open_session(db, house, account, Method.PHONE, 0, asked.device_name)
 
 
-async def use(house: House, phone: str, purpose: str, digits: str) -> PhoneCode:
-    """The code that was sent, used up. Raises BadCode, TooManyRequests.
+async def use(house: House, phone: str, purpose: Purpose, account_id: UUID | None, digits: str) -> PhoneCode:
+    """The code that was sent for that, by that account, used up. Raises BadCode, TooManyRequests.
 
     A try is counted before anything is refused, because the count must outlive the refusal.
     """
     index = house.crypto.index(PHONE, phone)
     (await house.limits.spend(rules.TRY_RATE, index.hex())).check()
     async with house.database.transaction() as db:
-        code = await _used(db, house.crypto, index, purpose, digits)
+        mine = PhoneCode.account_id.is_not_distinct_from(account_id) & (PhoneCode.purpose == purpose)
+        code = await _used(db, house.crypto, index, mine, digits)
     if code is None:
         raise BadCode
     return code
+
+
+def say_changed(db: AsyncSession, crypto: Crypto, phone: str, language: str, account_id: UUID) -> None:
+    """A word to the number that was the account's until now."""
+    now = datetime.now(UTC)
+    word = PhoneCode(
+        id=new_id(),
+        purpose=Purpose.CHANGED,
+        account_id=account_id,
+        phone_index=crypto.index(PHONE, phone),
+        phone_sealed=crypto.encrypt(PHONE, phone),
+        code_index=b"",
+        tries=0,
+        language=language,
+        created_at=now,
+        expires_at=now + WORD_TTL,
+        used_at=now,
+    )
+    db.add(word)
+    outbox.put(db, SMS_JOB, code_id=word.id)
 
 
 async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str, str] | None:
@@ -109,7 +142,7 @@ async def to_send(db: AsyncSession, crypto: Crypto, code_id: UUID) -> tuple[str,
     code = await db.get(PhoneCode, code_id)
     if code is None or code.phone_sealed is None or code.expires_at <= datetime.now(UTC):
         return None
-    text = SMS_TEXT[code.purpose, code.language].format(code=digits_of(crypto, code.id))
+    text = SMS_TEXT[Purpose(code.purpose), code.language].format(code=digits_of(crypto, code.id))
     return crypto.decrypt(PHONE, code.phone_sealed), text
 
 
@@ -123,17 +156,22 @@ async def forget_old(db: AsyncSession) -> None:
 
 
 async def erase(db: AsyncSession, account_id: UUID) -> None:
-    """Forget the codes sent to the phone of an account; to be called while the account still knows its phone."""
-    phone = select(Account.phone_index).where(Account.id == account_id).scalar_subquery()
-    await db.execute(delete(PhoneCode).where(PhoneCode.phone_index == phone))
+    """Forget what was sent to the phones of a person or asked for by them; to be called while the account still knows its
+    phone, and so do those that were merged into it."""
+    mine = or_(Account.id == account_id, Account.merged_into == account_id)
+    phones, accounts = select(Account.phone_index).where(mine), select(Account.id).where(mine)
+    await db.execute(
+        delete(PhoneCode).where(or_(PhoneCode.phone_index.in_(phones), PhoneCode.account_id.in_(accounts)))
+    )
 
 
-async def _used(db: AsyncSession, crypto: Crypto, index: bytes, purpose: str, digits: str) -> PhoneCode | None:
+async def _used(
+    db: AsyncSession, crypto: Crypto, index: bytes, mine: ColumnElement[bool], digits: str
+) -> PhoneCode | None:
     """Count one try; the code, if the digits fit it. Too many tries end it."""
     code = await db.scalar(
         select(PhoneCode)
-        .where(PhoneCode.phone_index == index, PhoneCode.purpose == purpose)
-        .where(_unused(), PhoneCode.expires_at > datetime.now(UTC))
+        .where(PhoneCode.phone_index == index, mine, _unused(), PhoneCode.expires_at > datetime.now(UTC))
         .with_for_update()
     )
     if code is None:

@@ -11,8 +11,9 @@ from msgspec import Struct, structs
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import rules
+from app.accounts import merging, rules
 from app.accounts import service as accounts
+from app.accounts.merging import Belongings
 from app.accounts.models import Account
 from app.accounts.rules import EID_REFRESH, NUMBER, BadIdentity, Method
 from app.core import person_keys, sessions, sign_ins
@@ -20,6 +21,7 @@ from app.core.crypto import Crypto
 from app.core.errors import OutsideUnavailable
 from app.core.house import House
 from app.core.ids import new_id
+from app.core.limits import Rate
 from app.core.oidc import Begun, OidcClient
 from app.core.oidc_claims import is_text, moment
 from app.core.person_keys import Person
@@ -27,8 +29,16 @@ from app.core.principals import Citizen
 from app.core.sessions import TokensOut
 from app.core.settings import Oidc
 from app.credentials import service
-from app.credentials.rules import EidUnavailable, IdentityTaken, LevelNotReached, NoEid, NoPhone
-from app.credentials.schemas import ProofReturned, Returned
+from app.credentials.rules import (
+    EID_BEGINS_WINDOW_S,
+    EidUnavailable,
+    IdentityTaken,
+    LevelNotReached,
+    MergeOffered,
+    NoEid,
+    NoPhone,
+)
+from app.credentials.schemas import Agreed, ProofReturned, Returned
 
 PROVIDER = "eid"
 
@@ -54,12 +64,19 @@ async def begin(
     house: House,
     eid: OidcClient,
     level: int,
+    address: str,
     account_id: UUID | None = None,
     *,
     purpose: str = PROVIDER,
     max_age_s: int | None = None,
 ) -> Begun:
-    """Start a sign-in that asks for a level; with `account_id`, a link to that account. Raises EidUnavailable."""
+    """Start a sign-in that asks for a level; with `account_id`, a link to that account.
+
+    Raises TooManyRequests, EidUnavailable.
+    """
+    per_address = house.settings.limits.codes_per_address
+    rate = Rate("eid-begins-address", per_address, EID_BEGINS_WINDOW_S, per_address)
+    (await house.limits.spend(rate, address)).check()
     settings = house.settings.eid
     with _helpful():
         begun = await eid.begin(settings.acr_level_2 if level == 2 else settings.acr_level_1, max_age_s)
@@ -79,23 +96,54 @@ async def sign_in(house: House, eid: OidcClient, returned: Returned) -> TokensOu
         return await _open(db, house, account, identity, returned.device_name)
 
 
-async def link(house: House, eid: OidcClient, citizen: Citizen, returned: Returned) -> TokensOut:
+async def link(
+    house: House, eid: OidcClient, citizen: Citizen, returned: Returned, belongings: Belongings
+) -> TokensOut:
     """Tie the identity to the citizen's own account and raise this session to its level.
 
-    Raises IdentityTaken when another account has it.
+    Raises MergeOffered when another account of the same person has it (the offer is kept), MergeRefused where there can be
+    none, IdentityTaken when the account is already somebody else's.
     """
     identity = await ask(house, eid, returned, citizen.id)
     async with house.database.transaction() as db:
         account = await db.get_one(Account, citizen.id, with_for_update=True)
         holder = await _find(db, house.crypto, identity)
         other = account.eid_subject is not None and (account.eid_issuer, account.eid_subject) != _person(identity)
-        if other or (holder is not None and holder.id != account.id):
+        alone = holder is None or holder.id == account.id
+        if other or (not alone and account.number_index is not None):
             raise IdentityTaken
-        await _take_over(db, account, identity, house.crypto)
-        tokens = await _open(db, house, account, identity, returned.device_name)
-        await accounts.move_devices(db, citizen.session_id, tokens.session_id)
-        await sessions.end(db, house.revocations, [citizen.session_id])
-        accounts.note(db, citizen, "eid-linked", "account", account.id, account_id=account.id)
+        if holder is None or alone:
+            return await _linked(db, house, citizen, account, identity, returned.device_name)
+        offer = await merging.offer(
+            db,
+            citizen,
+            account,
+            holder,
+            merging.Proof(identity.level, datetime.fromtimestamp(identity.proved_at, UTC), identity.upstream),
+        )
+        question = await merging.described(db, house.crypto, offer, belongings)
+    raise MergeOffered(**question)
+
+
+async def merge(house: House, citizen: Citizen, agreed: Agreed) -> TokensOut:
+    """The citizen's yes to the offer: a session of the account that stays, as proved when it was made.
+
+    Raises NoMergeOffer, MergeRefused.
+    """
+    async with house.database.transaction() as db:
+        offer = await merging.accept(db, house, citizen, agreed.offer_id, agreed.phone)
+        survivor = await db.get_one(Account, offer.survivor_id)
+        tokens = await service.open_session(
+            db,
+            house,
+            survivor,
+            Method.EID,
+            offer.level,
+            agreed.device_name,
+            proved_at=offer.proved_at.timestamp(),
+            upstream=offer.upstream,
+        )
+        await merging.move_phones(db, offer, tokens.session_id)
         return tokens
 
 
@@ -186,6 +234,17 @@ async def _open(db: AsyncSession, house: House, account: Account, identity: Iden
         proved_at=identity.proved_at,
         upstream=identity.upstream,
     )
+
+
+async def _linked(
+    db: AsyncSession, house: House, citizen: Citizen, account: Account, identity: Identity, device_name: str
+) -> TokensOut:
+    await _take_over(db, account, identity, house.crypto)
+    tokens = await _open(db, house, account, identity, device_name)
+    await accounts.move_devices(db, citizen.session_id, tokens.session_id)
+    await sessions.end(db, house.revocations, [citizen.session_id])
+    accounts.note(db, citizen, "eid-linked", "account", account.id, account_id=account.id)
+    return tokens
 
 
 async def _find(db: AsyncSession, crypto: Crypto, identity: Identity) -> Account | None:

@@ -7,22 +7,27 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, Sma
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base
-from app.credentials.rules import Ceremony
+from app.credentials.rules import Ceremony, Purpose
 
 
 class PhoneCode(Base):
-    """A code sent to a phone, to sign in or to prove anew who one is. The number is sealed for the sender and wiped when it was sent; of the code there is a keyed hash."""
+    """An SMS to a phone: a code, or a word to a number that is no longer used.
+
+    The number is sealed for the sender and wiped when it was sent; of the code there is a keyed hash.
+    """
 
     __tablename__ = "phone_code"
-    __table_args__ = (CheckConstraint("purpose IN ('sign-in', 'proof')", name="purpose"),)
+    __table_args__ = (CheckConstraint(f"purpose IN ({', '.join(repr(str(one)) for one in Purpose)})", name="purpose"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(server_default="sign-in")
+    account_id: Mapped[UUID | None]
+    """Who asked, once signed in."""
     phone_index: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     code_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """No longer written; the column goes once no process of before migration 0006 can run."""
     code_index: Mapped[bytes] = mapped_column(LargeBinary)
-    purpose: Mapped[str] = mapped_column(server_default="sign-in")
     tries: Mapped[int] = mapped_column(SmallInteger)
     language: Mapped[str]
     created_at: Mapped[datetime]

@@ -1,34 +1,41 @@
-"""Proving anew, within a session, who one is (RFC 9470): by the national eID, at its level; by a code to the account's phone."""
+"""Proving anew, within a session, who one is (RFC 9470): by the national eID, at its level; by a code to the account's phone.
+And the change of that phone, which such a proof and a code to the new number allow."""
 
 import time
 from datetime import datetime
 
 from msgspec import structs
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.accounts.models import Account
-from app.accounts.rules import PHONE, Method
+from app.accounts.rules import PHONE, Method, parse_phone
 from app.core import person_keys, sessions
+from app.core.crypto import Crypto
+from app.core.guards import ProofNeeded
 from app.core.house import House
 from app.core.oidc import Begun, OidcClient
+from app.core.person_keys import Person
 from app.core.principals import Citizen
 from app.core.sessions import AccessOut
 from app.credentials import codes, identities, service
-from app.credentials.rules import NoEid, NoPhone, NotYourIdentity
-from app.credentials.schemas import BeginProof, ProofReturned
+from app.credentials.rules import FRESH_S, NoEid, NoPhone, NotYourIdentity, PhoneTaken, Purpose
+from app.credentials.schemas import AskCode, BeginProof, NewPhone, ProofReturned
 
 EID_PROOF = "eid-proof"
 """What the return of the provider is for: it neither signs in nor links."""
 
 
-async def begin_eid(house: House, eid: OidcClient, citizen: Citizen, asked: BeginProof) -> Begun:
-    """Start a proof of that level, no older than asked for. Raises NoEid, EidUnavailable."""
+async def begin_eid(house: House, eid: OidcClient, citizen: Citizen, asked: BeginProof, address: str) -> Begun:
+    """Start a proof of that level, no older than asked for. Raises NoEid, EidUnavailable, TooManyRequests."""
     async with house.database.transaction() as db:
         account = await db.get_one(Account, citizen.id)
     if account.eid_subject is None:
         raise NoEid
-    return await identities.begin(house, eid, asked.level, citizen.id, purpose=EID_PROOF, max_age_s=asked.max_age_s)
+    return await identities.begin(
+        house, eid, asked.level, address, citizen.id, purpose=EID_PROOF, max_age_s=asked.max_age_s
+    )
 
 
 async def prove_by_eid(house: House, eid: OidcClient, citizen: Citizen, returned: ProofReturned) -> AccessOut:
@@ -58,7 +65,7 @@ async def send_code(house: House, citizen: Citizen, address: str) -> datetime:
     async with house.database.transaction() as db:
         account = await db.get_one(Account, citizen.id)
         phone = await _phone(db, house, account)
-    return await codes.send(house, phone, codes.PROOF, account.language, address)
+    return await codes.send(house, phone, Purpose.PROOF, account.id, account.language, address)
 
 
 async def prove_by_code(house: House, citizen: Citizen, digits: str) -> AccessOut:
@@ -69,7 +76,7 @@ async def prove_by_code(house: House, citizen: Citizen, digits: str) -> AccessOu
     """
     async with house.database.transaction() as db:
         phone = await _phone(db, house, await db.get_one(Account, citizen.id))
-    await codes.use(house, phone, codes.PROOF, digits)
+    await codes.use(house, phone, Purpose.PROOF, citizen.id, digits)
     async with house.database.transaction() as db:
         session = await sessions.alive(db, citizen.session_id)
         if session.facts["level"] == 0:
@@ -79,6 +86,52 @@ async def prove_by_code(house: House, citizen: Citizen, digits: str) -> AccessOu
             db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=Method.PHONE, level=0
         )
         return sessions.access_of(house, structs.replace(principal, level=0, proved_at=time.time()), session)
+
+
+async def ask_new_phone(house: House, citizen: Citizen, asked: AskCode, address: str) -> datetime:
+    """A code to the number that is to be the account's; the same answer whoever has it. Raises BadPhone, TooManyRequests."""
+    return await codes.ask_for(house, asked, Purpose.CONFIRM, citizen.id, address)
+
+
+async def change_phone(house: House, citizen: Citizen, new: NewPhone) -> tuple[Account, Person]:
+    """Take another number, shown to be in one's hands by the code; the old one is told. The same number is no change.
+
+    An account with the eID wants a proof by it: who has only found the phone must not keep its owner out.
+    Raises BadPhone, BadCode, PhoneTaken, ProofNeeded.
+    """
+    phone = parse_phone(new.phone)
+    index = house.crypto.index(PHONE, phone)
+    async with house.database.transaction() as db:
+        account = await db.get_one(Account, citizen.id)
+        if account.eid_subject is not None and citizen.level == 0:
+            raise ProofNeeded(1, FRESH_S)
+        if account.phone_index == index:
+            return account, await person_keys.person(db, house.crypto, account.id)
+    await codes.use(house, phone, Purpose.CONFIRM, citizen.id, new.code)
+    async with house.database.transaction() as db:
+        account = await db.get_one(Account, citizen.id, with_for_update=True)
+        person = await person_keys.make(db, house.crypto, account.id)
+        await _release(db, account, index)
+        _tell_old(db, house.crypto, account, person)
+        account.phone_index, account.phone_sealed = index, person.encrypt(PHONE, phone)
+        account.version += 1
+        accounts.note(db, citizen, "phone-changed", "account", account.id, account_id=account.id)
+        return account, person
+
+
+async def _release(db: AsyncSession, account: Account, index: bytes) -> None:
+    """From now on only the new number signs in: those of accounts merged into this one do no more. Raises PhoneTaken."""
+    holder = await db.scalar(select(Account).where(Account.phone_index == index))
+    if holder is not None and account.id not in (holder.id, holder.merged_into):
+        raise PhoneTaken
+    merged = update(Account).where(Account.merged_into == account.id)
+    await db.execute(merged.values(phone_index=None, phone_sealed=None))
+
+
+def _tell_old(db: AsyncSession, crypto: Crypto, account: Account, person: Person) -> None:
+    if account.phone_sealed is not None:
+        old = person.decrypt(PHONE, account.phone_sealed)
+        codes.say_changed(db, crypto, old, account.language, account.id)
 
 
 async def _phone(db: AsyncSession, house: House, account: Account) -> str:

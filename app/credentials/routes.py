@@ -7,6 +7,9 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from app.accounts import merging, profiles
+from app.accounts.merging import Belongings
+from app.accounts.schemas import AccountOut
 from app.core import guards, wire
 from app.core.door import Db
 from app.core.guards import TheCitizen, proves
@@ -17,6 +20,7 @@ from app.core.sessions import AccessOut, TokensOut
 from app.credentials import codes, identities, passkeys, proofs
 from app.credentials.rules import FRESH_S
 from app.credentials.schemas import (
+    Agreed,
     AskCode,
     BeginEid,
     BeginPasskeyProof,
@@ -25,6 +29,7 @@ from app.credentials.schemas import (
     CodeSentOut,
     CreationOptionsOut,
     NewPasskey,
+    NewPhone,
     NewSession,
     PasskeyNamed,
     PasskeyOut,
@@ -37,6 +42,7 @@ from app.credentials.schemas import (
 )
 
 TheHouse = NamedDependency[House]
+TheBelongings = NamedDependency[Belongings]
 TheEid = NamedDependency[OidcClient]
 
 LINK_AGE_S, UNLINK_AGE_S = 600, 300
@@ -56,9 +62,11 @@ async def open_session(data: JSONBody[NewSession], house: TheHouse) -> TokensOut
 
 
 @post("/eid-sign-ins", opt={"once_exempt": "remembers a state that only its own return can use"})
-async def begin_eid_sign_in(data: JSONBody[BeginEid], house: TheHouse, eid: TheEid) -> BegunOut:
+async def begin_eid_sign_in(
+    data: JSONBody[BeginEid], request: Request[Any, Any, Any], house: TheHouse, eid: TheEid
+) -> BegunOut:
     """Begin a sign-in at the national eID, asking for level 1 or 2."""
-    begun = await identities.begin(house, eid, data.level)
+    begun = await identities.begin(house, eid, data.level, guards.address_of(request))
     return BegunOut(url=begun.url, state=begun.state)
 
 
@@ -73,17 +81,56 @@ async def open_eid_session(data: JSONBody[Returned], house: TheHouse, eid: TheEi
     guards=[proves(0, LINK_AGE_S)],
     opt={"once_exempt": "remembers a state that only its own return can use"},
 )
-async def begin_eid_link(data: JSONBody[BeginEid], me: TheCitizen, house: TheHouse, eid: TheEid) -> BegunOut:
+async def begin_eid_link(
+    data: JSONBody[BeginEid], me: TheCitizen, request: Request[Any, Any, Any], house: TheHouse, eid: TheEid
+) -> BegunOut:
     """Begin to tie the national eID to my account. Whoever finds my phone unlocked cannot: it needs a sign-in or proof of the
     last minutes."""
-    begun = await identities.begin(house, eid, data.level, me.id)
+    begun = await identities.begin(house, eid, data.level, guards.address_of(request), me.id)
     return BegunOut(url=begun.url, state=begun.state)
 
 
 @post("/eid-links", opt={"once_exempt": "the provider's code and the state work once"})
-async def link_eid(data: JSONBody[Returned], me: TheCitizen, house: TheHouse, eid: TheEid) -> TokensOut:
-    """Tie the national eID to my account; the new tokens have its level, the old session ends."""
-    return await identities.link(house, eid, me, data)
+async def link_eid(
+    data: JSONBody[Returned], me: TheCitizen, house: TheHouse, eid: TheEid, belongings: TheBelongings
+) -> TokensOut:
+    """Tie the national eID to my account; the new tokens have its level, the old session ends.
+
+    If I have another account with it, the answer is 409 `merge-offered` with an `offer_id` and what a merge would do.
+    """
+    return await identities.link(house, eid, me, data, belongings)
+
+
+@post("/account-merges", opt={"once_exempt": "an offer works once"})
+async def merge_accounts(data: JSONBody[Agreed], me: TheCitizen, house: TheHouse) -> TokensOut:
+    """Yes to a merge offer: this account is closed, the new tokens are those of the account with the national eID."""
+    return await identities.merge(house, me, data)
+
+
+@delete("/account-merges/{offer_id:uuid}")
+async def decline_merge(offer_id: FromPath[UUID], me: TheCitizen, db: Db) -> None:
+    """No to a merge offer: both accounts stay as they are."""
+    await merging.decline(db, me, offer_id)
+
+
+@post("/phone-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"})
+async def ask_new_phone_code(
+    data: JSONBody[AskCode], me: TheCitizen, request: Request[Any, Any, Any], house: TheHouse
+) -> CodeSentOut:
+    """Have a code sent to the number that is to be my account's."""
+    return CodeSentOut(expires_at=await proofs.ask_new_phone(house, me, data, guards.address_of(request)))
+
+
+@post(
+    "/phone-changes",
+    status_code=200,
+    guards=[proves(0, FRESH_S)],
+    opt={"once_exempt": "a code works once, and the same number again is no change"},
+)
+async def change_phone(data: JSONBody[NewPhone], me: TheCitizen, house: TheHouse) -> AccountOut:
+    """Change the account's phone, with the code sent to the new number. The old number is told."""
+    account, person = await proofs.change_phone(house, me, data)
+    return profiles.shown(account, me, person)
 
 
 @delete("/eid-link", guards=[proves(2, UNLINK_AGE_S)])
@@ -96,9 +143,11 @@ async def unlink_eid(me: TheCitizen, db: Db, house: TheHouse) -> None:
 
 
 @post("/eid-proof-begins", opt={"once_exempt": "remembers a state that only its own return can use"})
-async def begin_eid_proof(data: JSONBody[BeginProof], me: TheCitizen, house: TheHouse, eid: TheEid) -> BegunOut:
+async def begin_eid_proof(
+    data: JSONBody[BeginProof], me: TheCitizen, request: Request[Any, Any, Any], house: TheHouse, eid: TheEid
+) -> BegunOut:
     """Begin to prove anew, by the national eID, who I am: the answer to a 401 that says `insufficient_user_authentication`."""
-    begun = await proofs.begin_eid(house, eid, me, data)
+    begun = await proofs.begin_eid(house, eid, me, data, guards.address_of(request))
     return BegunOut(url=begun.url, state=begun.state)
 
 
@@ -197,7 +246,11 @@ public = [
 citizen = [
     begin_eid_link,
     link_eid,
+    merge_accounts,
+    decline_merge,
     unlink_eid,
+    ask_new_phone_code,
+    change_phone,
     begin_eid_proof,
     prove_by_eid,
     ask_proof_code,

@@ -20,6 +20,21 @@ class AskCode(In):
     language: Literal["vi", "en"] = "vi"
 
 
+class NewPhone(In):
+    phone: Phone
+    code: Digits
+
+
+class Agreed(In):
+    """The resident's yes to a merge."""
+
+    offer_id: UUID
+    phone: Literal["mine", "other"] | None = None
+    """Which number the account has from then on, if both have one: of the account one is in, or the other's (as without a
+    word). The one not chosen still signs in, until the phone is changed."""
+    device_name: Name = ""
+
+
 class CodeSentOut(Out):
     expires_at: datetime
 

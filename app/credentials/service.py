@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
@@ -33,24 +33,21 @@ async def open_session(
 ) -> TokensOut:
     """A session for a locked account whose holder has proved who they are, just now if nobody says when. Raises AccountShut.
 
-    `upstream` is the session at the provider, if one vouches for it.
+    Who comes to an account that was merged comes to the one that stayed. `upstream` is the session at the provider, if one
+    vouches for it.
     """
+    if account.merged_into is not None:
+        account = await db.get_one(Account, account.merged_into, with_for_update=True)
     await states.admit(db, account, method)
     facts = {"level": level, "auth_time": time.time() if proved_at is None else proved_at, "amr": [method]}
     opened = sessions.open_session(db, house, "citizen", account.id, facts, device_name)
     opened.session.upstream = upstream
     await db.flush()
     principal = await accounts.principal_of(db, opened.session)
+    if await sessions.is_new_device(db, opened.session):
+        accounts.note(db, principal, "new-device", "session", opened.session.id, account_id=account.id, method=method)
     accounts.note(
-        db,
-        principal,
-        "signed-in",
-        "session",
-        opened.session.id,
-        account_id=account.id,
-        method=method,
-        level=level,
-        device=device_name,
+        db, principal, "signed-in", "session", opened.session.id, account_id=account.id, method=method, level=level
     )
     return sessions.tokens_of(house, principal, opened)
 
@@ -79,6 +76,11 @@ async def prove(
         db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=method, level=level
     )
     return sessions.access_of(house, principal, session)
+
+
+async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
+    """Passkeys of an account that was merged open the one that stayed, at the level they had. May run twice."""
+    await db.execute(update(Passkey).where(Passkey.account_id == from_id).values(account_id=to_id))
 
 
 async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:

@@ -79,6 +79,12 @@ async def happened(db: AsyncSession, request_id: UUID, what: str) -> bool:
     return bool(await db.scalar(select(lines.exists())))
 
 
+async def notes(db: AsyncSession, request_id: UUID) -> Sequence[tuple[UUID, bytes]]:
+    """What was written to its history, sealed, by line."""
+    lines = select(DataRequestEvent.id, DataRequestEvent.note_sealed).where(DataRequestEvent.request_id == request_id)
+    return [(line_id, sealed) for line_id, sealed in await db.execute(lines) if sealed is not None]
+
+
 async def whole(db: AsyncSession, crypto: Crypto, request: DataRequest) -> DataRequestOut:
     """With its history, opened with the person's key; after the person is gone the words are, too."""
     person = await person_keys.person(db, crypto, request.account_id)

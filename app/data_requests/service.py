@@ -4,16 +4,18 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import states
 from app.accounts.models import Account
 from app.accounts.rules import State
 from app.core import outbox, person_keys
+from app.core.crypto import Crypto
 from app.core.guards import ProofNeeded
 from app.core.house import House
 from app.core.ids import new_id
+from app.core.person_keys import Person
 from app.core.principals import Citizen, Nobody, Principal
 from app.core.revocations import Revocations
 from app.data_requests import queries, rules
@@ -24,9 +26,11 @@ from app.data_requests.rules import (
     CLOSE_JOB,
     DEADLINE_JOB,
     EXPORT_JOB,
+    FILE_KEY,
     FINISH,
     FIRST_ANSWER_DAYS,
     GRACE,
+    NOTE,
     OPEN,
     OPEN_MAX,
     PROOF_MAX_AGE_S,
@@ -136,6 +140,26 @@ def check_proof(citizen: Citizen, account: Account) -> None:
         raise ProofNeeded(level, PROOF_MAX_AGE_S)
 
 
+async def take_over(db: AsyncSession, crypto: Crypto, from_id: UUID, to_id: UUID) -> None:
+    """Requests of an account that was merged go on as the other's, with the words, the notes and the copy sealed anew.
+
+    What the other is asking the house for already is asked once: here it is cancelled. May run twice.
+    """
+    mine = select(DataRequest).where(DataRequest.account_id == from_id).with_for_update()
+    requests = (await db.scalars(mine)).all()
+    if not requests:
+        return
+    old, new = await person_keys.person(db, crypto, from_id), await person_keys.make(db, crypto, to_id)
+    for request in requests:
+        asked = request.kind in BY_HOUSE and request.status in OPEN
+        if asked and await queries.same(db, to_id, Kind(request.kind), datetime.now(UTC)):
+            step(db, request, Status.CANCELLED, Nobody())
+            await db.flush()
+        await _reseal(db, old, new, request, to_id)
+        request.account_id = to_id
+        await db.flush()
+
+
 async def erase(db: AsyncSession, account_id: UUID, *, but: UUID) -> None:
     """Forget what a person asked for: the words, the files, and what is still open but the deletion itself.
 
@@ -166,3 +190,15 @@ async def _late(db: AsyncSession, request: DataRequest, what: str) -> None:
         request.attention = "late"
         append(db, request, what, Nobody())
         await tell(db, request, "late")
+
+
+async def _reseal(db: AsyncSession, old: Person, new: Person, request: DataRequest, to_id: UUID) -> None:
+    if request.words_sealed is not None:
+        request.words_sealed = new.encrypt(WORDS, old.decrypt(WORDS, request.words_sealed))
+    for event_id, sealed in await queries.notes(db, request.id):
+        note = new.encrypt(NOTE, old.decrypt(NOTE, sealed))
+        await db.execute(select(func.data_request_note_reseal(request.id, event_id, note)))
+    copy = await db.scalar(select(DataExport).where(DataExport.request_id == request.id))
+    if copy is not None:
+        copy.key_sealed = new.encrypt(FILE_KEY, old.decrypt(FILE_KEY, copy.key_sealed))
+        copy.account_id = to_id

@@ -83,6 +83,8 @@ class Reason(StrEnum):
     OVER = "over"
     OF_AGE = "of-age"
     ROLE_LOST = "role-lost"
+    MERGED = "merged"
+    """The two turned out to be one person, or one delegation was left over when two accounts were merged."""
     ACCOUNT_CLOSED = "account-closed"
 
 

@@ -6,12 +6,13 @@ All that changes a delegation happens under the lock of the account it stands fo
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules as accounts
 from app.accounts.models import Account
-from app.core import audit
+from app.core import audit, person_keys
+from app.core.crypto import Crypto
 from app.core.guards import NotOnBehalf, Wanted
 from app.core.house import House
 from app.core.ids import new_id
@@ -147,7 +148,8 @@ async def tell_offered(db: AsyncSession, delegation_id: UUID) -> None:
     one = await db.get(Delegation, delegation_id)
     if one is None or one.state != State.PENDING:
         return
-    holder = await db.scalar(select(Account.id).where(Account.phone_index == one.invited_index))
+    stays = func.coalesce(Account.merged_into, Account.id)
+    holder = await db.scalar(select(stays).where(Account.phone_index == one.invited_index))
     if holder is not None:
         await _tell(db, one, holder, "delegation-offered", one.invited_until or one.ends_at)
 
@@ -181,6 +183,49 @@ async def settled(db: AsyncSession, one: Delegation) -> bool:
         return False
     await close(db, one, state, Nobody(), reason)
     return True
+
+
+async def take_over(db: AsyncSession, crypto: Crypto, from_id: UUID, to_id: UUID) -> None:
+    """Delegations that name an account that was merged name the one that stayed. One to oneself ends, and one that would be there
+    twice, with its history. May run twice."""
+    named = or_(Delegation.account_id == from_id, Delegation.delegate_id == from_id, Delegation.granted_by == from_id)
+    found = (await db.execute(select(Delegation.id, Delegation.account_id).where(named))).all()
+    for account_id in sorted({row[1] for row in found} | {to_id}) if found else []:
+        await lock(db, account_id)
+    for row in found:
+        one = await db.get_one(Delegation, row[0], populate_existing=True)
+        account_id = to_id if one.account_id == from_id else one.account_id
+        delegate_id = to_id if one.delegate_id == from_id else one.delegate_id
+        if one.state in rules.OPEN and await _left_over(db, one, account_id, delegate_id):
+            to = State.ENDED if one.state == State.ACTIVE else State.REVOKED
+            await close(db, one, to, Nobody(), Reason.MERGED)
+        one.granted_by = to_id if one.granted_by == from_id else one.granted_by
+        if account_id != delegate_id:
+            if one.invited_sealed is not None and account_id != one.account_id:
+                old, new = await person_keys.person(db, crypto, from_id), await person_keys.make(db, crypto, to_id)
+                one.invited_sealed = new.encrypt(rules.PHONE, old.decrypt(rules.PHONE, one.invited_sealed))
+            one.account_id, one.delegate_id = account_id, delegate_id
+        else:
+            one.invited_index = one.invited_sealed = None
+        await db.flush()
+
+
+async def _left_over(db: AsyncSession, one: Delegation, account_id: UUID, delegate_id: UUID | None) -> bool:
+    """Whether an open delegation would be one to oneself, or a second, once it named these."""
+    if one.state == State.PENDING:
+        own = (Account.phone_index == one.invited_index) & or_(
+            Account.id == account_id, Account.merged_into == account_id
+        )
+        if await db.scalar(select(select(Account.id).where(own).exists())):
+            return True
+        twin = Delegation.invited_index == one.invited_index
+    else:
+        twin = Delegation.delegate_id == delegate_id
+    same = (
+        twin & (Delegation.account_id == account_id) & (Delegation.kind == one.kind) & (Delegation.state == one.state)
+    )
+    second = select(Delegation.id).where(same, Delegation.id != one.id)
+    return account_id == delegate_id or bool(await db.scalar(select(second.exists())))
 
 
 async def _end_appointments(db: AsyncSession, gone: Delegation) -> None:

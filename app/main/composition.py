@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import Scope
 
+from app.accounts.merging import Belongings
 from app.accounts.profiles import Profiles
 from app.core.background import running
 from app.core.house import House
@@ -18,11 +19,15 @@ from app.delegations.registries import HttpRegistries
 from app.departments.directory import Directory
 from app.main import problems, system
 from app.main.doors import provide_shared, routers
+from app.notifications import queries as notifications
+from app.tickets import queries as tickets
 from app.tickets.catalog import Catalog
 from app.tickets.filing import Filing
 from app.tickets.queries import Reading
 from app.tickets.views import Views
 
+BELONGINGS: Belongings = {"tickets": tickets.count, "messages": notifications.count}
+"""What a merge of two accounts moves, for the resident to know before they agree."""
 WATCHED = ("/health/", "/metrics")
 UPLOAD_PATHS: tuple[str, ...] = ("/v1/citizen/photos", "/v1/officer/photos")
 
@@ -60,6 +65,7 @@ async def create_app(house: House) -> AsyncGenerator[Porch]:
             reading=Reading(house.database, views.of_row),
             views=views,
             staff=OidcClient("staff sign-in", house.settings.staff, house.outbound),
+            belongings=BELONGINGS,
             eid=OidcClient("national eID", house.settings.eid, house.outbound, offline=True),
             registries=HttpRegistries(house.settings, house.outbound),
         )

@@ -98,7 +98,19 @@ def routers() -> list[Router]:
     ]
 
 
-SHARED = ("house", "profiles", "directory", "catalog", "filing", "reading", "views", "staff", "eid", "registries")
+SHARED = (
+    "house",
+    "profiles",
+    "directory",
+    "catalog",
+    "filing",
+    "reading",
+    "views",
+    "staff",
+    "eid",
+    "registries",
+    "belongings",
+)
 """What handlers may name besides their input: made once a process."""
 
 

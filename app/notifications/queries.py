@@ -54,6 +54,10 @@ async def unread(db: AsyncSession, citizen: Citizen) -> int:
     return await db.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
+async def count(db: AsyncSession, account_id: UUID) -> int:
+    return await db.scalar(select(func.count()).where(Message.account_id == account_id)) or 0
+
+
 async def to_push(db: AsyncSession, message_id: UUID) -> Shown | None:
     row = (
         await db.execute(

@@ -14,12 +14,26 @@ PUSH_BODY_MAX = 240
 
 
 def fill(template: str, params: dict[str, Any], language: str, timezone: str) -> str:
-    """Put the values in; a name ending in `_at` is a moment. An unknown name stays visible."""
-    spoken = {
-        name: _moment(str(value), language, timezone) if name.endswith("_at") else value
-        for name, value in params.items()
-    }
+    """Put the values in: a name ending in `_at` is a moment, one of CODED a word. An unknown name stays visible."""
+    spoken = {name: _say(name, value, language, timezone) for name, value in params.items()}
     return template.format_map(_Open(spoken))
+
+
+def _say(name: str, value: Any, language: str, timezone: str) -> Any:
+    if name.endswith("_at"):
+        return _moment(str(value), language, timezone)
+    if name in CODED and value in WORDS:
+        return WORDS[value][0 if language == "vi" else 1]
+    return value
+
+
+CODED = ("method",)
+"""Values of the trail that are codes: ways to sign in."""
+WORDS = {
+    "phone": ("mã gửi đến điện thoại", "a code sent to the phone"),
+    "eid": ("định danh điện tử", "the national eID"),
+    "passkey": ("khoá truy cập (passkey)", "a passkey"),
+}
 
 
 class _Open(dict[str, Any]):

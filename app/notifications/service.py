@@ -75,6 +75,11 @@ async def delivered(db: AsyncSession, message_id: UUID, device_id: UUID, outcome
     )
 
 
+async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
+    """The inbox of an account that was merged goes to the one that stayed. May run twice."""
+    await db.execute(update(Message).where(Message.account_id == from_id).values(account_id=to_id))
+
+
 async def drop_queued(db: AsyncSession, account_id: UUID, purpose: str) -> None:
     """What was told for a purpose and has not rung yet does not ring any more."""
     told = select(Message.id).join(Template, Template.code == Message.template_code)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import audit, pages
@@ -105,6 +105,11 @@ async def own(db: AsyncSession, citizen: Citizen, cursor: str | None, limit: int
     """The citizen's tickets, newest first."""
     query = pages.after(visible_to(citizen), [(Ticket.id, UUID)], cursor, descending=True)
     return (await db.scalars(query.limit(limit + 1))).all()
+
+
+async def count(db: AsyncSession, account_id: UUID) -> int:
+    """Those of one citizen."""
+    return await db.scalar(select(func.count()).where(Ticket.citizen_id == account_id)) or 0
 
 
 async def events(db: AsyncSession, who: Principal, ticket_id: UUID) -> Sequence[TicketEvent]:

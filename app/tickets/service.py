@@ -162,6 +162,12 @@ async def watch(db: AsyncSession, ticket_id: UUID, stage: str) -> None:
         outbox.put(db, DEADLINE_JOB, due_at=ticket.due_at, ticket_id=ticket.id, stage=Attention.OVERDUE)
 
 
+async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
+    """Tickets and pictures of an account that was merged go to the one that stayed; the history stands. May run twice."""
+    await db.execute(update(Ticket).where(Ticket.citizen_id == from_id).values(citizen_id=to_id))
+    await db.execute(update(Photo).where(Photo.owner_id == from_id).values(owner_id=to_id))
+
+
 def _step(db: AsyncSession, officer: Officer, ticket: Ticket, to: Status, note: str) -> None:
     workflow.check_move(Status(ticket.status), to)
     _check(officer, ACT[to], ticket)

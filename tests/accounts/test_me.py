@@ -41,6 +41,20 @@ async def test_a_phone_is_registered_once_and_removed(make: Make, citizen: Resid
     assert await citizen.get("/v1/citizen/devices") == []
 
 
+async def test_each_change_stands_on_the_trail_without_what_it_says(citizen: Resident, make: Make) -> None:
+    body, match = {"language": "en", "full_name": "Nguyễn Thị Ánh"}, {"If-Match": "*"}
+    await citizen.call("PATCH", "/v1/citizen/me", json=body, headers=match, status=200)
+    await citizen.get_phone()
+    (device,) = await citizen.get("/v1/citizen/devices")
+    await citizen.call("DELETE", f"/v1/citizen/devices/{device['id']}", status=204)
+    rows = await make.house.database.hot.fetch(
+        "SELECT action, facts::text FROM audit_entry WHERE account_id = $1::uuid ORDER BY id",
+        (await citizen.get("/v1/citizen/me"))["id"],
+    )
+    assert [row[0] for row in rows] == ["profile-changed", "device-added", "device-removed"]
+    assert "Ánh" not in "".join(row[1] for row in rows)
+
+
 async def test_a_phone_belongs_to_who_signed_in_last(make: Make, citizen: Resident) -> None:
     token = await citizen.get_phone()
     other = await make.citizen()

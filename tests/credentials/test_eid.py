@@ -81,7 +81,8 @@ async def test_an_identity_belongs_to_one_account(make: Make, new_phone: Callabl
     await resident.sign_in_by_phone(new_phone())
     begun = await resident.post("/v1/citizen/eid-link-begins", {"level": 2})
     back = await resident.choose(begun["url"], person(9))
-    assert (await resident.post("/v1/citizen/eid-links", back, status=409))["code"] == "identity-taken"
+    assert (await resident.post("/v1/citizen/eid-links", back, status=409))["code"] == "merge-offered"
+    assert (await resident.get("/v1/citizen/me"))["level"] == 0
 
 
 async def test_the_return_of_a_link_cannot_sign_somebody_in(

@@ -42,7 +42,7 @@ async def test_a_passkey_signs_in_without_naming_the_account(
     [listed] = await visitor.get(ADD)
     assert listed["last_used_at"] is not None
     assert "public_key" not in listed
-    assert await trail(house, owner) == ["passkey-added", "signed-in"]
+    assert await trail(house, owner) == ["passkey-added", "new-device", "signed-in"]
     assert await told(owner, "khoá truy cập đã được thêm")
 
 

@@ -207,7 +207,7 @@ async def test_a_session_that_has_just_ended_adds_nothing(make: Make, key: Authe
     citizen = await make.citizen()
     body = {"name": "x", "credential": key.create(await citizen.post(REGISTER))}
     await house.database.hot.execute("UPDATE session SET ended_at = now() WHERE id = $1", citizen.session_id)
-    assert (await citizen.post(ADD, body, status=401))["code"] == "sign-in-needed"
+    assert (await citizen.post(ADD, body, status=401))["code"] == "refresh-refused"
 
 
 @pytest.mark.parametrize("data", ["AAAA", "oWNmbXRkbm9uZQ", "g" * 400])

@@ -12,9 +12,11 @@ DELETED = {
     "data_export": "account_id",
     "device": "account_id",
     "idempotency_key": "caller",
+    "merge_offer": "account_id",
     "message": "account_id",
     "passkey": "account_id",
     "person_key": "account_id",
+    "phone_code": "account_id",
     "session": "subject_id",
 }
 """Table and the column that names the person."""
