@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import zipfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -35,6 +35,8 @@ class Source(Struct, frozen=True):
     db: AsyncSession
     person: person_keys.Person
     account_id: UUID
+    same: Sequence[UUID]
+    """It and the accounts that were merged into it."""
 
 
 class Part(Struct, frozen=True):
@@ -101,7 +103,7 @@ PARTS = (
     Part(
         "trail",
         Text("ai đã xem hoặc thay đổi dữ liệu của bạn, khi nào, vì sao", "who read or changed your data, when and why"),
-        lambda of: audit.export(of.db, of.account_id),
+        lambda of: audit.export(of.db, of.same),
     ),
 )
 
@@ -170,7 +172,7 @@ async def _rows(context: Context, account_id: UUID, archive: zipfile.ZipFile) ->
     pictures: list[UUID] = []
     async with context.database.transaction() as db:
         person = await person_keys.person(db, context.crypto, account_id)
-        of = Source(context, db, person, account_id)
+        of = Source(context, db, person, account_id, await accounts.same_person(db, account_id))
         for part in PARTS:
             with archive.open(f"{part.name}.json", "w") as out:
                 out.write(b"[")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules, service
@@ -81,7 +81,8 @@ async def accept(db: AsyncSession, house: House, citizen: Citizen, offer_id: UUI
     now = datetime.now(UTC)
     await _join_phones(db, house.crypto, account, survivor, phone)
     account.state, account.state_reason, account.state_at = State.CLOSED, "merged", now
-    account.merged_into, account.full_name = survivor.id, ""
+    account.merged_into = survivor.id
+    await _pass_on(db, house.crypto, account, survivor)
     account.version += 1
     survivor.version += 1
     await sessions.end_all(db, house.revocations, account.id)
@@ -163,6 +164,18 @@ async def _join_phones(
     account.phone_index, account.phone_sealed = mine
     survivor.phone_index, survivor.phone_sealed = other
     await db.flush()
+
+
+async def _pass_on(db: AsyncSession, crypto: Crypto, account: Account, survivor: Account) -> None:
+    """What was merged into the account that goes belongs to the one that stays, so that one step always leads there."""
+    earlier = (await db.scalars(select(Account).where(Account.merged_into == account.id).with_for_update())).all()
+    if not earlier:
+        return
+    old, new = await person_keys.person(db, crypto, account.id), await person_keys.make(db, crypto, survivor.id)
+    for one in earlier:
+        one.merged_into = survivor.id
+        if one.phone_sealed is not None:
+            one.phone_sealed = new.encrypt(PHONE, old.decrypt(PHONE, one.phone_sealed))
 
 
 def _masked(account: Account, person: Person) -> str | None:

@@ -42,6 +42,8 @@ class Account(Base):
     """Since when it is in this state, if that ever changed."""
     reset_at: Mapped[datetime | None]
     """When it last came into reset-required; passkeys registered before are void for good."""
+    closing: Mapped[bool] = mapped_column(server_default="false")
+    """Its end was asked for; held for a while, it is closing again when it is let go."""
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     """Another account of the same person, which has taken over everything."""
     eid_refresh_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -116,6 +116,10 @@ def numbers(person: Person, account: Account) -> tuple[str | None, str | None]:
 
 
 async def known_words(db: AsyncSession, person: Person, account_id: UUID) -> str:
-    """A regular expression for the name and the numbers of a person in texts that others wrote; empty if none is known."""
-    account = await db.get_one(Account, account_id)
-    return rules.pattern_of(account.full_name, *numbers(person, account))
+    """A regular expression for the names and the numbers of a person in texts that others wrote; empty if none is known.
+
+    Those of accounts that were merged into it are sealed with its key as well.
+    """
+    accounts = await db.scalars(select(Account).where(Account.id.in_(await same_person(db, account_id))))
+    patterns = [rules.pattern_of(one.full_name, *numbers(person, one)) for one in accounts.all()]
+    return "|".join(dict.fromkeys(filter(None, patterns)))

@@ -24,6 +24,7 @@ async def change(
     now = State(account.state)
     if to not in NEXT[now]:
         raise StateRefused(now=now, to=to)
+    to = _let_go(account, to)
     account.state, account.state_reason, account.state_at = to, reason, datetime.now(UTC)
     if to == State.RESET_REQUIRED:
         account.reset_at = account.state_at
@@ -45,10 +46,20 @@ async def admit(db: AsyncSession, account: Account, method: Method) -> None:
         return
     if not rules.heals(state, account.state_reason, method, has_eid=account.eid_subject is not None):
         raise AccountShut(state=state)
-    account.state, account.state_reason, account.state_at = State.ACTIVE, "", datetime.now(UTC)
-    service.note(
-        db, Nobody(), "state-changed", "account", account.id, account_id=account.id, before=state, after=State.ACTIVE
-    )
+    to = _let_go(account, State.ACTIVE)
+    account.state, account.state_reason, account.state_at = to, "", datetime.now(UTC)
+    service.note(db, Nobody(), "state-changed", "account", account.id, account_id=account.id, before=state, after=to)
+
+
+def _let_go(account: Account, to: State) -> State:
+    """Where a change really leads: who asked for the end of the account, and was held since, has still asked for it."""
+    if to == State.CLOSING:
+        account.closing = True
+    elif to == State.ACTIVE and account.state == State.CLOSING:
+        account.closing = False
+    elif to == State.ACTIVE and account.closing:
+        return State.CLOSING
+    return to
 
 
 async def suspend_for_eid(db: AsyncSession, revocations: Revocations, account_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """The trail: who read or changed whose data, in whose name, why, from where. Insert-only; the application's role may not
 alter it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -162,8 +162,10 @@ def kind_of(who: Principal) -> str:
             return "nobody"
 
 
-async def export(db: AsyncSession, account_id: UUID) -> AsyncGenerator[dict[str, Any]]:
-    """Who read or changed a person's data. Of an officer: the unit, not who it was, nor from which desk."""
-    async for row in pages.walk(db, select(AuditEntry).where(AuditEntry.account_id == account_id), AuditEntry.id):
+async def export(db: AsyncSession, account_ids: Sequence[UUID]) -> AsyncGenerator[dict[str, Any]]:
+    """Who read or changed a person's data. Of an officer: the unit, not who it was. From where, only of what they did themselves."""
+    async for row in pages.walk(db, select(AuditEntry).where(AuditEntry.account_id.in_(account_ids)), AuditEntry.id):
         entry: AuditEntry = row[0]
-        yield facts_of(entry, *(("actor_id", "address") if entry.actor_kind == "officer" else ()))
+        own = entry.actor_id in account_ids
+        officer = ("actor_id",) if entry.actor_kind == "officer" else ()
+        yield facts_of(entry, *officer, *(() if own else ("address", "request_id")))

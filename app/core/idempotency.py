@@ -13,7 +13,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Struct
-from sqlalchemy import LargeBinary, SmallInteger, delete, func, insert, select
+from sqlalchemy import LargeBinary, SmallInteger, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -162,8 +162,9 @@ async def keep(db: AsyncSession, claim: Claim, answer: Answer) -> None:
 
 
 async def erase(db: AsyncSession, caller: str) -> None:
-    """Forget what one caller was answered."""
-    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.caller == caller))
+    """Forget what one caller was answered, also when somebody acted for them, or they for somebody."""
+    both = or_(IdempotencyKey.caller.startswith(f"{caller}:"), IdempotencyKey.caller.endswith(f":{caller}"))
+    await db.execute(delete(IdempotencyKey).where(or_(IdempotencyKey.caller == caller, both)))
 
 
 async def forget_old(db: AsyncSession) -> None:

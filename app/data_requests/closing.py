@@ -31,6 +31,8 @@ async def begin(db: AsyncSession, revocations: Revocations, request_id: UUID) ->
         return account.id
     if request.status not in OPEN:
         return None
+    if account.state == State.ACTIVE:
+        return None
     if account.state in HELD:
         outbox.put(db, CLOSE_JOB, due_at=now + LOOK_AGAIN, request_id=request.id)
         return None

@@ -105,8 +105,11 @@ async def cancel(db: AsyncSession, revocations: Revocations, citizen: Citizen, r
 
 
 async def reopen(db: AsyncSession, revocations: Revocations, request: DataRequest, who: Principal, reason: str) -> None:
-    """The deletion will not be: an account that was closing for it is active again."""
+    """The deletion will not be: an account that was closing for it is active again. Raises RequestRefuses once it is shut."""
     account = await db.get_one(Account, request.account_id, with_for_update=True)
+    if account.state == State.CLOSED:
+        raise rules.RequestRefuses(now=request.status, to=Status.REFUSED)
+    account.closing = False
     if account.state == State.CLOSING:
         await states.change(db, revocations, account, State.ACTIVE, who, reason)
 
@@ -152,7 +155,8 @@ async def take_over(db: AsyncSession, crypto: Crypto, from_id: UUID, to_id: UUID
     old, new = await person_keys.person(db, crypto, from_id), await person_keys.make(db, crypto, to_id)
     for request in requests:
         asked = request.kind in BY_HOUSE and request.status in OPEN
-        if asked and await queries.same(db, to_id, Kind(request.kind), datetime.now(UTC)):
+        twice = asked and await queries.same(db, to_id, Kind(request.kind), datetime.now(UTC))
+        if twice or (asked and request.kind == Kind.DELETE):  # the other account has not asked for its end
             step(db, request, Status.CANCELLED, Nobody())
             await db.flush()
         await _reseal(db, old, new, request, to_id)

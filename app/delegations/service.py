@@ -130,16 +130,16 @@ async def close(db: AsyncSession, one: Delegation, to: State, who: Principal, re
 
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """Nobody acts for this account any more, nor it for others; the rows stay, without a phone. May run twice."""
-    theirs = (Delegation.account_id, Delegation.delegate_id, Delegation.granted_by)
-    open_ones = select(Delegation).where(or_(*(one == account_id for one in theirs)), Delegation.state.in_(rules.OPEN))
+    own = (Account.id == account_id) | (Account.merged_into == account_id)
+    phones = select(Account.phone_index).where(own, Account.phone_index.is_not(None))
+    named = (one == account_id for one in (Delegation.account_id, Delegation.delegate_id, Delegation.granted_by))
+    theirs = or_(*list(named), Delegation.invited_index.in_(phones))
+    open_ones = select(Delegation).where(theirs, Delegation.state.in_(rules.OPEN))
     for one in (await db.scalars(open_ones.order_by(Delegation.id).with_for_update())).all():
         if one.state in rules.OPEN:
             await close(db, one, State.REVOKED, Nobody(), Reason.ACCOUNT_CLOSED)
-    await db.execute(
-        update(Delegation)
-        .where(Delegation.account_id == account_id, Delegation.delegate_id.is_not(None))
-        .values(invited_index=None, invited_sealed=None)
-    )
+    over = update(Delegation).where(theirs, Delegation.state.not_in(rules.OPEN), Delegation.invited_index.is_not(None))
+    await db.execute(over.values(invited_index=b"", invited_sealed=None))
     await db.execute(delete(Business).where(Business.account_id == account_id))
 
 
