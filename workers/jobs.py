@@ -71,7 +71,11 @@ async def push(context: Context, run: Run) -> None:
             return
         language = await accounts.language_of(db, message.account_id)
         settled = await notifications.settled(db, message_id)
-        phones = [one for one in await accounts.push_targets(db, message.account_id) if one.id not in settled]
+        security = message.template_code.startswith(
+            "security-"
+        )  # of a theft or a block the owner's phone is told as well
+        targets = await accounts.push_targets(db, message.account_id, signed_out=security)
+        phones = [one for one in targets if one.id not in settled]
     title, body = notifications.words(message, template, language, context.settings.timezone)
     subject = {"kind": message.subject_kind, "id": str(message.subject_id), "message_id": str(message_id)}
     waiting = 0

@@ -143,6 +143,8 @@ def _check(account: Account, survivor: Account) -> None:
     for one in (account, survivor):
         if one.state != State.ACTIVE:
             raise MergeRefused(state=one.state)
+    if account.former_number_index not in (None, survivor.number_index):
+        raise NoMergeOffer
     if account.number_index is not None or account.kind != "person" or survivor.number_index is None:
         raise NoMergeOffer
 

@@ -30,6 +30,8 @@ class Account(Base):
     eid_subject: Mapped[str | None]
     number_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     number_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    former_number_index: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of the identity that was taken off: nobody else's comes in its place."""
     full_name: Mapped[str]
     birth_date: Mapped[date | None]
     level: Mapped[int] = mapped_column(SmallInteger)

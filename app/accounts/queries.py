@@ -1,7 +1,7 @@
 """Reads of accounts; a citizen sees their own only."""
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -81,10 +81,12 @@ def _sign_in_shown(entry: AuditEntry, device_name: str) -> SignInOut:
     )
 
 
-async def push_targets(db: AsyncSession, account_id: UUID) -> Sequence[Device]:
-    """The phones to ring for an account."""
-    query = select(Device).where(Device.account_id == account_id).order_by(Device.id.desc()).limit(DEVICES_MAX)
-    return (await db.scalars(query)).all()
+async def push_targets(db: AsyncSession, account_id: UUID, *, signed_out: bool) -> Sequence[Device]:
+    """The phones to ring for an account: those where it is still signed in, or all that it knows."""
+    alive = Session.ended_at.is_(None) & (Session.expires_at > datetime.now(UTC))
+    query = select(Device).join(Session, Session.id == Device.session_id).where(Device.account_id == account_id)
+    query = query if signed_out else query.where(alive)
+    return (await db.scalars(query.order_by(Device.id.desc()).limit(DEVICES_MAX))).all()
 
 
 async def language_of(db: AsyncSession, account_id: UUID) -> str:

@@ -24,6 +24,9 @@ Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)]
 Cursor = Annotated[str | None, QueryParameter(max_length=300)]
 KeepCurrent = Annotated[bool, QueryParameter()]
 
+WHILE_CLOSING = {"while_closing": True}
+"""Who asked for the end of their account can still throw others out of it."""
+
 
 @post("/session-refreshes", opt={"once_exempt": "a refresh secret used twice at once gives the same successor"})
 async def refresh_session(data: JSONBody[Refresh], house: TheHouse) -> TokensOut:
@@ -63,19 +66,19 @@ async def list_sign_ins(me: TheCitizen, db: Db, cursor: Cursor = None, limit: Li
     return pages.page(found, limit, lambda one: [one.id], lambda one: one)
 
 
-@delete("/sessions/{session_id:uuid}")
+@delete("/sessions/{session_id:uuid}", opt=WHILE_CLOSING)
 async def close_session(session_id: FromPath[UUID], me: TheCitizen, db: Db, house: TheHouse) -> None:
     """Sign out there: its tokens stop at once."""
     await service.sign_out(db, house, me, session_id)
 
 
-@delete("/sessions/current")
+@delete("/sessions/current", opt=WHILE_CLOSING)
 async def close_current_session(me: TheCitizen, db: Db, house: TheHouse) -> None:
     """Sign out here."""
     await service.sign_out(db, house, me, me.session_id)
 
 
-@delete("/sessions")
+@delete("/sessions", opt=WHILE_CLOSING)
 async def close_all_sessions(me: TheCitizen, db: Db, house: TheHouse, keep_current: KeepCurrent = False) -> None:
     """Sign out everywhere, or everywhere else (`keep_current`)."""
     await service.sign_out_everywhere(db, house, me, keep_current=keep_current)
@@ -95,7 +98,7 @@ async def list_devices(me: TheCitizen, db: Db) -> list[DeviceOut]:
     return await queries.devices(db, me)
 
 
-@delete("/devices/{device_id:uuid}")
+@delete("/devices/{device_id:uuid}", opt=WHILE_CLOSING)
 async def remove_device(device_id: FromPath[UUID], me: TheCitizen, db: Db) -> None:
     """Let a phone ring no more."""
     await service.remove_device(db, me, device_id)

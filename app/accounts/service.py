@@ -28,6 +28,7 @@ PERSONAL = (
     "phone_index",
     "number_sealed",
     "number_index",
+    "former_number_index",
     "eid_issuer",
     "eid_subject",
     "birth_date",
@@ -95,13 +96,13 @@ async def refresh(house: House, refresh_token: str) -> TokensOut:
 
 
 async def principal_of(db: AsyncSession, session: Session) -> Citizen:
-    """Who a session's next token stands for. Raises RefreshRefused where nobody may be signed in."""
-    state = await db.scalar(select(Account.state).where(Account.id == session.subject_id))
-    if state is None or state not in rules.SIGNED_IN:
+    """Who a session's next token stands for, never at a higher level than the account has now. Raises RefreshRefused where nobody
+    may be signed in."""
+    account = await db.get(Account, session.subject_id)
+    if account is None or account.state not in rules.SIGNED_IN:
         raise RefreshRefused
-    return Citizen(
-        session.subject_id, session.id, session.facts["level"], session.facts.get("auth_time", 0.0), state=state
-    )
+    level = min(session.facts["level"], account.level)
+    return Citizen(session.subject_id, session.id, level, session.facts.get("auth_time", 0.0), state=account.state)
 
 
 async def add_device(db: AsyncSession, citizen: Citizen, new: NewDevice) -> Device:

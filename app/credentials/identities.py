@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import merging, rules
@@ -29,6 +29,7 @@ from app.core.principals import Citizen
 from app.core.sessions import TokensOut
 from app.core.settings import Oidc
 from app.credentials import service
+from app.credentials.models import Passkey
 from app.credentials.rules import (
     EID_BEGINS_WINDOW_S,
     EidUnavailable,
@@ -37,6 +38,7 @@ from app.credentials.rules import (
     MergeOffered,
     NoEid,
     NoPhone,
+    NotYourIdentity,
 )
 from app.credentials.schemas import Agreed, ProofReturned, Returned
 
@@ -102,11 +104,14 @@ async def link(
     """Tie the identity to the citizen's own account and raise this session to its level.
 
     Raises MergeOffered when another account of the same person has it (the offer is kept), MergeRefused where there can be
-    none, IdentityTaken when the account is already somebody else's.
+    none, IdentityTaken when the account is already somebody else's, NotYourIdentity when it was once.
     """
     identity = await ask(house, eid, returned, citizen.id)
     async with house.database.transaction() as db:
         account = await db.get_one(Account, citizen.id, with_for_update=True)
+        await sessions.alive(db, citizen.session_id)
+        if account.former_number_index not in (None, house.crypto.index(NUMBER, identity.number)):
+            raise NotYourIdentity
         holder = await _find(db, house.crypto, identity)
         other = account.eid_subject is not None and (account.eid_issuer, account.eid_subject) != _person(identity)
         alone = holder is None or holder.id == account.id
@@ -157,11 +162,14 @@ async def unlink(db: AsyncSession, house: House, citizen: Citizen) -> None:
         raise NoEid
     if account.phone_index is None:
         raise NoPhone
+    account.former_number_index = account.number_index
     account.eid_issuer = account.eid_subject = account.number_index = account.number_sealed = None
     account.eid_refresh_sealed = account.eid_checked_at = account.eid_asked_at = None
     account.level, account.version = 0, account.version + 1
+    await db.execute(update(Passkey).where(Passkey.account_id == account.id).values(level=0))
     ended = await sessions.end_upstream(db, house.revocations, account.id)
     await accounts.forget_devices(db, ended)
+    await sessions.renew_all(db, house.revocations, account.id)
     accounts.note(db, citizen, "eid-unlinked", "account", account.id, account_id=account.id)
 
 
@@ -268,6 +276,7 @@ async def _take_over(db: AsyncSession, account: Account, identity: Identity, cry
     """What the state says of a person goes before what the person typed."""
     if (account.eid_issuer, account.eid_subject) != _person(identity):
         account.eid_refresh_sealed = None
+    account.former_number_index = None
     account.eid_issuer, account.eid_subject = _person(identity)
     person = await person_keys.make(db, crypto, account.id)
     index = crypto.index(NUMBER, identity.number)

@@ -1,10 +1,8 @@
 """Proving anew, within a session, who one is (RFC 9470): by the national eID, at its level; by a code to the account's phone.
 And the change of that phone, which such a proof and a code to the new number allow."""
 
-import time
 from datetime import datetime
 
-from msgspec import structs
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -78,14 +76,7 @@ async def prove_by_code(house: House, citizen: Citizen, digits: str) -> AccessOu
         phone = await _phone(db, house, await db.get_one(Account, citizen.id))
     await codes.use(house, phone, Purpose.PROOF, citizen.id, digits)
     async with house.database.transaction() as db:
-        session = await sessions.alive(db, citizen.session_id)
-        if session.facts["level"] == 0:
-            return await service.prove(db, house, citizen, Method.PHONE, 0)
-        principal = await accounts.principal_of(db, session)
-        accounts.note(
-            db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=Method.PHONE, level=0
-        )
-        return sessions.access_of(house, structs.replace(principal, level=0, proved_at=time.time()), session)
+        return await service.prove(db, house, citizen, Method.PHONE, 0)
 
 
 async def ask_new_phone(house: House, citizen: Citizen, asked: AskCode, address: str) -> datetime:
@@ -97,7 +88,7 @@ async def change_phone(house: House, citizen: Citizen, new: NewPhone) -> tuple[A
     """Take another number, shown to be in one's hands by the code; the old one is told. The same number is no change.
 
     An account with the eID wants a proof by it: who has only found the phone must not keep its owner out.
-    Raises BadPhone, BadCode, PhoneTaken, ProofNeeded.
+    Raises BadPhone, BadCode, PhoneTaken, ProofNeeded, RefreshRefused.
     """
     phone = parse_phone(new.phone)
     index = house.crypto.index(PHONE, phone)
@@ -110,6 +101,7 @@ async def change_phone(house: House, citizen: Citizen, new: NewPhone) -> tuple[A
     await codes.use(house, phone, Purpose.CONFIRM, citizen.id, new.code)
     async with house.database.transaction() as db:
         account = await db.get_one(Account, citizen.id, with_for_update=True)
+        await sessions.alive(db, citizen.session_id)
         person = await person_keys.make(db, house.crypto, account.id)
         await _release(db, account, index)
         _tell_old(db, house.crypto, account, person)

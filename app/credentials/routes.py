@@ -142,7 +142,10 @@ async def unlink_eid(me: TheCitizen, db: Db, house: TheHouse) -> None:
     await identities.unlink(db, house, me)
 
 
-@post("/eid-proof-begins", opt={"once_exempt": "remembers a state that only its own return can use"})
+@post(
+    "/eid-proof-begins",
+    opt={"once_exempt": "remembers a state that only its own return can use", "while_closing": True},
+)
 async def begin_eid_proof(
     data: JSONBody[BeginProof], me: TheCitizen, request: Request[Any, Any, Any], house: TheHouse, eid: TheEid
 ) -> BegunOut:
@@ -151,21 +154,23 @@ async def begin_eid_proof(
     return BegunOut(url=begun.url, state=begun.state)
 
 
-@post("/eid-proofs", opt={"once_exempt": "the provider's code and the state work once"})
+@post("/eid-proofs", opt={"once_exempt": "the provider's code and the state work once", "while_closing": True})
 async def prove_by_eid(data: JSONBody[ProofReturned], me: TheCitizen, house: TheHouse, eid: TheEid) -> AccessOut:
     """Finish the proof: an access token of the level proved. The session goes on at that level."""
     return await proofs.prove_by_eid(house, eid, me, data)
 
 
 @post(
-    "/phone-proof-codes", status_code=202, opt={"once_exempt": "a newer code replaces the older; numbers have a rate"}
+    "/phone-proof-codes",
+    status_code=202,
+    opt={"once_exempt": "a newer code replaces the older; numbers have a rate", "while_closing": True},
 )
 async def ask_proof_code(request: Request[Any, Any, Any], me: TheCitizen, house: TheHouse) -> CodeSentOut:
     """Have a code sent to my own phone, to prove anew who I am."""
     return CodeSentOut(expires_at=await proofs.send_code(house, me, guards.address_of(request)))
 
 
-@post("/phone-proofs", opt={"once_exempt": "a code works once"})
+@post("/phone-proofs", opt={"once_exempt": "a code works once", "while_closing": True})
 async def prove_by_phone(data: JSONBody[PhoneProof], me: TheCitizen, house: TheHouse) -> AccessOut:
     """Hand in that code: an access token of level 0, as fresh as now. It never raises a level, nor renews the proof of one."""
     return await proofs.prove_by_code(house, me, data.code)

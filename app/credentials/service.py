@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from msgspec import structs
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
@@ -62,16 +63,17 @@ async def prove(
     proved_at: float | None = None,
     upstream: str | None = None,
 ) -> AccessOut:
-    """The holder of this session has proved again who they are: a token that says so. Raises RefreshRefused."""
-    held = await sessions.alive(db, citizen.session_id)
-    facts = {
-        "level": max(level, held.facts["level"]),
-        "auth_time": time.time() if proved_at is None else proved_at,
-        "amr": [method],
-    }
-    session = await sessions.prove(db, citizen.session_id, facts, upstream)
-    await db.flush()
-    principal = await accounts.principal_of(db, session)
+    """The holder of this session has proved again who they are: a token that says so. Raises RefreshRefused.
+
+    A proof of less than the session holds changes neither its level nor the age of that proof: its token is of that less alone.
+    """
+    session = await sessions.alive(db, citizen.session_id)
+    at = time.time() if proved_at is None else proved_at
+    if level >= session.facts["level"]:
+        facts = {"level": level, "auth_time": at, "amr": [method]}
+        session = await sessions.prove(db, citizen.session_id, facts, upstream)
+        await db.flush()
+    principal = structs.replace(await accounts.principal_of(db, session), level=level, proved_at=at)
     accounts.note(
         db, principal, "proved-again", "session", session.id, account_id=citizen.id, method=method, level=level
     )
@@ -79,7 +81,9 @@ async def prove(
 
 
 async def take_over(db: AsyncSession, from_id: UUID, to_id: UUID) -> None:
-    """Passkeys of an account that was merged open the one that stayed, at the level they had. May run twice."""
+    """Passkeys of an account that was merged open the one that stayed, at the level they had, but for void ones. May run twice."""
+    reset_at = select(Account.reset_at).where(Account.id == from_id).scalar_subquery()
+    await db.execute(delete(Passkey).where(Passkey.account_id == from_id, Passkey.created_at <= reset_at))
     await db.execute(update(Passkey).where(Passkey.account_id == from_id).values(account_id=to_id))
 
 

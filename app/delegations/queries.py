@@ -54,6 +54,8 @@ async def acts(
 ) -> Sequence[AuditEntry]:
     """What the one who acts did in the other's name while they could, the newest first. Raises NoSuchDelegation."""
     found = await one(db, citizen, delegation_id)
+    if found.begins_at is None:
+        return []
     done = select(AuditEntry).where(
         AuditEntry.account_id == found.account_id,
         AuditEntry.on_behalf_of == found.account_id,

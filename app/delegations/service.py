@@ -27,6 +27,7 @@ WITH found AS (
     SELECT d.level FROM delegation d
     JOIN account represented ON represented.id = d.account_id AND represented.state = 'active'
     JOIN account actor ON actor.id = d.delegate_id AND actor.state = 'active'
+        AND (d.granted_by IS NOT NULL OR actor.number_index IS NOT NULL) -- what a registry proved, it proved of a number
     WHERE d.delegate_id = $1 AND d.account_id = $2 AND d.state = 'active' AND d.ends_at > now() AND d.scopes ? $3
     ORDER BY d.level DESC LIMIT 1
 ), noted AS (

@@ -47,12 +47,12 @@ async def tell(
 
 
 async def read(db: AsyncSession, citizen: Citizen, message: Message) -> Message:
-    """The first reading counts. On another's behalf it is on the trail."""
+    """The first reading counts; each on another's behalf is on the trail."""
     if message.read_at is None:
         message.read_at = datetime.now(UTC)
-        if citizen.actor_id is not None:
-            audit.record(db, citizen, "message-read", "message", message.id, account_id=citizen.id)
-        await db.flush()
+    if citizen.actor_id is not None:
+        audit.record(db, citizen, "message-read", "message", message.id, account_id=citizen.id)
+    await db.flush()
     return message
 
 

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", name=op.f("merge_offer_account_id_key")),
     )
     op.create_index(op.f("merge_offer_expires_at_idx"), "merge_offer", ["expires_at"], unique=False)
+    op.add_column("account", sa.Column("former_number_index", sa.LargeBinary(), nullable=True))
     op.add_column("account", sa.Column("closing", sa.Boolean(), server_default="false", nullable=False))
     op.add_column("phone_code", sa.Column("account_id", sa.Uuid(), nullable=True))
     op.execute(  # the new one allows more

@@ -156,4 +156,5 @@ async def test_a_suspension_is_told_to_the_phones_though_nobody_is_signed_in(
     (push,) = await eventually(outside, f"/phones/{ring}/messages")
     assert "tạm thời không dùng được" in push["notification"]["body"]
     async with house.database.transaction() as db:
-        assert len(await queries.push_targets(db, account_id)) == 1
+        assert len(await queries.push_targets(db, account_id, signed_out=True)) == 1
+        assert await queries.push_targets(db, account_id, signed_out=False) == []

@@ -84,6 +84,7 @@ async def test_an_untied_account_has_no_number_and_its_eid_sessions_are_over(
     other.keep(await other.post("/v1/public/sessions", {"phone": phone, "code": code}))
     await resident.call("DELETE", "/v1/citizen/eid-link", status=204)
     await resident.get("/v1/citizen/me", status=401)
+    other.keep(await other.post("/v1/public/session-refreshes", {"refresh_token": other.refresh_token}))
     account = await other.get("/v1/citizen/me")
     assert (account["level"], account["personal_number"]) == (0, None)
     row = await house.database.hot.fetchrow("SELECT * FROM account WHERE id = $1::text::uuid", account["id"])

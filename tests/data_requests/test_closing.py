@@ -11,7 +11,7 @@ from app.data_requests.rules import CLOSE_JOB
 from sandbox.phone import Resident
 from tests.consents.purposes import purpose, yes
 from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, until
-from tests.data_requests.closings import DELETE, account_of, closing, refreshed, state_of
+from tests.data_requests.closings import DELETE, account_of, closed, closing, refreshed, state_of
 from tests.make import EVERYWHERE, Make
 from workers.context import Run, open_context
 from workers.registry import WORKERS
@@ -99,3 +99,39 @@ async def test_two_deletions_at_once_are_one(citizen: Resident) -> None:
         )
     )
     assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_who_was_held_meanwhile_is_closing_again_when_let_go(make: Make, citizen: Resident, house: House) -> None:
+    desk = await make.officer(EVERYWHERE, role="administrator")
+    account = await account_of(citizen)
+    made = await closing(citizen)
+    for to, is_now in (("suspended", "suspended"), ("active", "closing")):
+        said = {"to": to, "reason": "Người dân báo mất điện thoại"}
+        await desk.post(f"/v1/officer/accounts/{account}/states", said)
+        assert await state_of(house, account) == is_now
+    await closed(house, made["id"])
+    assert await state_of(house, account) == "closed"
+
+
+async def test_a_deletion_that_was_cancelled_erases_nobody_whatever_came_between(
+    make: Make, citizen: Resident, house: House
+) -> None:
+    account = await account_of(citizen)
+    made = await closing(citizen)
+    await house.database.hot.execute("UPDATE account SET state = 'active' WHERE id = $1", account)
+    await age(house, made["id"], timedelta(days=8))
+    async with open_context(house.settings) as context:
+        await WORKERS[CLOSE_JOB.name](context, Run(new_id(), 1, {"request_id": made["id"]}))
+    assert await state_of(house, account) == "active"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_is_being_erased_cannot_be_refused_any_more(make: Make, citizen: Resident, house: House) -> None:
+    dpo = await make.officer(EVERYWHERE, role="data-protection")
+    account = await account_of(citizen)
+    made = await closing(citizen)
+    await house.database.hot.execute("UPDATE account SET state = 'closed' WHERE id = $1", account)
+    refusal = {"ground": "under-investigation", "text": "Vụ việc đang được giải quyết."}
+    problem = await dpo.post(f"{TO_HANDLE}/{made['id']}/refusals", refusal, status=409)
+    assert problem["code"] == "data-request-refuses"

@@ -7,7 +7,7 @@ from app.core.ids import new_id
 from app.core.principals import Citizen
 from app.delegations import service
 from sandbox.phone import Resident
-from tests.delegations.conftest import CARERS, DELEGATIONS, Town, id_of, on_behalf
+from tests.delegations.conftest import CARERS, DELEGATIONS, GUARDIANS, Town, id_of, on_behalf
 from tests.make import Make
 
 TICKETS, MESSAGES = "/v1/citizen/tickets", "/v1/citizen/messages"
@@ -55,7 +55,7 @@ async def test_nobody_is_on_their_own_behalf_nor_on_a_strangers(make: Make, citi
 async def test_delegations_do_not_chain(town: Town, make: Make) -> None:
     grandmother = await town.adult()
     kid = await town.birth(grandmother)
-    held = await grandmother.client.post(f"{DELEGATIONS}/guardianships", kid.named)
+    held = await grandmother.client.post(GUARDIANS, kid.named)
     carer, phone = await town.with_phone()
     given = await grandmother.client.post(CARERS, town.grant(phone))
     await carer.post(f"{DELEGATIONS}/{given['id']}/acceptances")
@@ -115,3 +115,21 @@ async def test_one_acts_at_the_lower_level_and_by_ones_own_proof(town: Town, mak
         acting = await service.resolve(town.house, actor, wanted)
         assert (acting.id, acting.person_id) == (await id_of(elder), actor.id)
         assert (acting.level, acting.proved_at, acting.session_id) == (level, 1234.5, actor.session_id)
+
+
+async def test_what_a_registry_proved_of_a_number_needs_that_number(town: Town) -> None:
+    mother = await town.adult()
+    kid = await town.birth(mother)
+    held = await mother.client.post(GUARDIANS, kid.named)
+    child = held["other"]["account_id"]
+    await on_behalf(mother.client, child, "GET", TICKETS, status=200)
+    await town.sql(
+        "UPDATE account SET number_index = NULL, number_sealed = NULL WHERE id = $1", await id_of(mother.client)
+    )
+    assert (await on_behalf(mother.client, child, "GET", TICKETS, status=403))["code"] == "not-on-behalf"
+
+
+async def test_of_an_offer_that_nobody_took_there_is_nothing_to_show(town: Town) -> None:
+    elder, _ = await town.with_phone(level=2)
+    offered = await elder.post(CARERS, town.grant(town.new_phone()))
+    assert (await elder.get(f"{DELEGATIONS}/{offered['id']}/acts"))["items"] == []
