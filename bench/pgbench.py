@@ -1,13 +1,17 @@
 """The yardstick: pgbench sends the very SQL the API sends, prepared, over as many connections as the API's hot pool has, as
 the same role with the same session settings."""
 
+import json
 import os
 import re
 import subprocess
 import time
+from uuid import UUID
 
 from msgspec import Struct
 
+from app.core import audit
+from app.core.principals import Officer
 from app.tickets.filing import COLUMNS, FILE_SQL
 from app.tickets.queries import INBOX_SQL, OWN_SQL
 from bench.city import CITIZEN, CITIZENS, FIRST, TICKET, TICKETS, City
@@ -31,9 +35,14 @@ def own() -> Script:
 
 def inbox(city: City) -> Script:
     """The first page of one unit; pgbench draws one of the units' scripts."""
-    first = ["'2000-01-01Z'::timestamptz", "'00000000000000000000000000000000'::uuid", "51"]
+    nobody = "'00000000000000000000000000000000'::uuid"
+    who = Officer(UUID(int=1), UUID(int=1), "")
+    entry = json.dumps(audit.said(audit.entry_of(who, "ticket.listed", "ticket", "")), default=str)
+    ids = "array(SELECT gen_random_uuid() FROM generate_series(1, 50))"
+    first = ["'2000-01-01Z'::timestamptz", nobody, "51", "(:entry)::text", ids, nobody]
     return Script(
-        [fill(INBOX_SQL.format(visible="department_code = $4"), [*first, f"'{unit}'"]) for unit in city.inboxes]
+        [fill(INBOX_SQL.format(visible="department_code = $7"), [*first, f"'{unit}'"]) for unit in city.inboxes],
+        {"entry": entry},
     )
 
 

@@ -45,7 +45,7 @@ def facts_of(row: Base, *without: str) -> dict[str, Any]:
 
 ROLE = "khue_app"
 """The role every connection of the application takes on (migration 0001); it has no UPDATE or DELETE on history."""
-SCHEMA = "0014"
+SCHEMA = "0015"
 """The oldest schema this code works on; a newer one is made to suit it too (expand first, contract later)."""
 
 

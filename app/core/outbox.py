@@ -108,6 +108,17 @@ def row_of(job: Job, *, due_at: datetime | None = None, id: UUID | None = None, 
     )
 
 
+async def put_again(db: AsyncSession, job: Job, *, due_at: datetime, **ids: UUID) -> None:
+    """As `put`, for the next look of a job that looks again and again: if one of the same ids waits already, that is the next.
+
+    The caller holds a lock on what the ids name, so that of two at once one puts it.
+    """
+    same = Outbox.args.contains({name: str(value) for name, value in ids.items()})
+    waiting = select(Outbox.id).where(Outbox.job == job.name, Outbox.lane == job.lane, Outbox.state == "waiting", same)
+    if await db.scalar(waiting.limit(1)) is None:
+        put(db, job, due_at=due_at, **ids)
+
+
 async def drop(db: AsyncSession, job: Job, name: str, ids: Sequence[UUID]) -> None:
     """Have jobs that name one of these not done any more; one that a worker is at goes on."""
     named = Outbox.args[name].astext.in_([str(one) for one in ids])

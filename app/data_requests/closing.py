@@ -34,7 +34,7 @@ async def begin(db: AsyncSession, revocations: Revocations, request_id: UUID) ->
     if account.state == State.ACTIVE:
         return None
     if account.state in HELD:
-        outbox.put(db, CLOSE_JOB, due_at=now + LOOK_AGAIN, request_id=request.id)
+        await outbox.put_again(db, CLOSE_JOB, due_at=now + LOOK_AGAIN, request_id=request.id)
         return None
     await states.change(db, revocations, account, State.CLOSED, Nobody(), "deletion-asked")
     return account.id
@@ -46,4 +46,5 @@ async def finish(db: AsyncSession, request_id: UUID, *, leftovers: bool) -> None
     if request.status in OPEN:
         step(db, request, Status.COMPLETED, Nobody())
     if leftovers:
-        outbox.put(db, CLOSE_JOB, due_at=datetime.now(UTC) + LEFTOVERS_AFTER, request_id=request.id)
+        due_at = datetime.now(UTC) + LEFTOVERS_AFTER
+        await outbox.put_again(db, CLOSE_JOB, due_at=due_at, request_id=request.id)

@@ -14,6 +14,7 @@ from app.core.guards import TheCitizen, TheOfficer, needs, proves
 from app.core.house import House
 from app.core.idempotency import Once
 from app.core.pages import PAGE_MAX, Page
+from app.core.reasons import AccessReason
 from app.data_requests import exports, handling, queries, service
 from app.data_requests.models import DataRequest
 from app.data_requests.rules import HANDLE, PROOF_MAX_AGE_S
@@ -71,7 +72,8 @@ async def cancel_data_request(
 ) -> Response[DataRequestOut]:
     """Take a request back while it is open; an account that was closing stays."""
     request = await service.cancel(db, house.revocations, me, request_id)
-    return await _answered(db, house, request)
+    await db.flush()
+    return Response(await queries.whole(db, house.crypto, request), status_code=201)
 
 
 @get(
@@ -98,50 +100,52 @@ async def list_data_requests_to_handle(
 
 @get("/data-requests/{request_id:uuid}", guards=[needs(HANDLE)])
 async def get_data_request_to_handle(
-    request_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse
+    request_id: FromPath[UUID], me: TheOfficer, db: Db, house: TheHouse, access_reason: AccessReason
 ) -> OfficerDataRequestOut:
-    """One request with what the resident wrote; that it was read is on the trail."""
+    """One request with what the resident wrote; that it was read, and why, is on the trail."""
     request = await queries.one(db, me, request_id)
-    audit.record(db, me, "data-request.read", "data-request", request.id, account_id=request.account_id)
+    audit.record(
+        db, me, "data-request.read", "data-request", request.id, account_id=request.account_id, reason=access_reason
+    )
     return await queries.for_officer(db, house.crypto, request)
 
 
 @post("/data-requests/{request_id:uuid}/acknowledgements", guards=[needs(HANDLE)])
 async def acknowledge_data_request(
     request_id: FromPath[UUID], data: JSONBody[Acknowledgement], me: TheOfficer, db: Db, once: Once, house: TheHouse
-) -> Response[DataRequestOut]:
+) -> Response[DataRequestLineOut]:
     """Give the first answer."""
-    return await _answered(db, house, await handling.acknowledge(db, house.crypto, me, request_id, data))
+    return _moved(await handling.acknowledge(db, house.crypto, me, request_id, data))
 
 
 @post("/data-requests/{request_id:uuid}/extensions", guards=[needs(HANDLE)])
 async def extend_data_request(
     request_id: FromPath[UUID], data: JSONBody[Extension], me: TheOfficer, db: Db, once: Once, house: TheHouse
-) -> Response[DataRequestOut]:
+) -> Response[DataRequestLineOut]:
     """Take more time, once, and tell the resident why."""
-    return await _answered(db, house, await handling.extend(db, house.crypto, me, request_id, data))
+    return _moved(await handling.extend(db, house.crypto, me, request_id, data))
 
 
 @post("/data-requests/{request_id:uuid}/completions", guards=[needs(HANDLE)])
 async def complete_data_request(
     request_id: FromPath[UUID], data: JSONBody[Completion], me: TheOfficer, db: Db, once: Once, house: TheHouse
-) -> Response[DataRequestOut]:
+) -> Response[DataRequestLineOut]:
     """Say that it is done, and what was done."""
-    return await _answered(db, house, await handling.complete(db, house.crypto, me, request_id, data))
+    return _moved(await handling.complete(db, house.crypto, me, request_id, data))
 
 
 @post("/data-requests/{request_id:uuid}/refusals", guards=[needs(HANDLE)])
 async def refuse_data_request(
     request_id: FromPath[UUID], data: JSONBody[Refusal], me: TheOfficer, db: Db, once: Once, house: TheHouse
-) -> Response[DataRequestOut]:
+) -> Response[DataRequestLineOut]:
     """Refuse on a ground of the law, with words; an account that was closing stays."""
     refused = await handling.refuse(db, house.crypto, house.revocations, me, request_id, data)
-    return await _answered(db, house, refused)
+    return _moved(refused)
 
 
-async def _answered(db: Db, house: House, request: DataRequest) -> Response[DataRequestOut]:
-    await db.flush()
-    return Response(await queries.whole(db, house.crypto, request), status_code=201)
+def _moved(request: DataRequest) -> Response[DataRequestLineOut]:
+    """Without the resident's words or anybody else's: an answer is kept for a repetition, and no reason was asked for."""
+    return Response(queries.line(request), status_code=201)
 
 
 citizen = [file_data_request, list_data_requests, get_data_request, cancel_data_request, download_export]

@@ -98,7 +98,10 @@ class Officer(Base):
     """A member of staff: a subject of the city's own identity provider."""
 
     __tablename__ = "officer"
-    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject"),
+        CheckConstraint("kept_out_by BETWEEN 1 AND 3", name="kept_out_by"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     issuer: Mapped[str]
@@ -107,6 +110,8 @@ class Officer(Base):
     department_code: Mapped[str | None] = mapped_column(ForeignKey("department.code"), index=True)
     """The unit they work for."""
     active: Mapped[bool]
+    kept_out_by: Mapped[int | None] = mapped_column(SmallInteger)
+    """Of one who is not active: the `rules.Reach` of who said so; None if it is not known."""
     created_at: Mapped[datetime]
 
 

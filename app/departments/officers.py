@@ -14,7 +14,7 @@ from app.core.principals import Nobody
 from app.core.revocations import Revocations
 from app.departments import queries, rules
 from app.departments.models import Area, Department, Officer, OfficerGrant, Role, RoleAct
-from app.departments.rules import MANAGE
+from app.departments.rules import MANAGE, Reach
 from app.departments.schemas import Because, NewGrant, NewOfficer
 
 ADMINISTRATORS = 7_265_734
@@ -91,27 +91,34 @@ async def take_away(
 async def deactivate(
     db: AsyncSession, revocations: Revocations, me: principals.Officer, officer_id: UUID, why: Because
 ) -> Officer:
-    """Keep an officer out: every session ends at once. Twice is once.
+    """Keep an officer out: every session ends at once. Twice is once; said again from higher up, it holds from there.
 
     Raises NoSuchOfficer, NotOneself, NotAllowed, LastAdministrator.
     """
     reason = reasons.check(why.reason)
     officer = await _theirs(db, me, officer_id)
+    reach = await _reach(db, me, officer)
     if officer.active:
         if await _lasting(db, officer.id):
             await _check_not_last(db, officer.id)
-        officer.active = False
         await sessions.end_all(db, revocations, officer.id)
+    if officer.active or reach > _kept_out_by(officer):
+        officer.active, officer.kept_out_by = False, reach
         audit.record(db, me, "officer.deactivated", "officer", officer.id, reason=reason)
     return officer
 
 
 async def reactivate(db: AsyncSession, me: principals.Officer, officer_id: UUID, why: Because) -> Officer:
-    """Let an officer in again, with the roles not taken away meanwhile. Raises NoSuchOfficer, NotOneself, NotAllowed."""
+    """Let an officer in again, with the roles not taken away meanwhile; who was kept out from higher up is let in from there.
+
+    Raises NoSuchOfficer, NotOneself, NotAllowed.
+    """
     reason = reasons.check(why.reason)
     officer = await _theirs(db, me, officer_id)
     if not officer.active:
-        officer.active = True
+        if await _reach(db, me, officer) < _kept_out_by(officer):
+            raise NotAllowed(act=MANAGE)
+        officer.active, officer.kept_out_by = True, None
         audit.record(db, me, "officer.reactivated", "officer", officer.id, reason=reason)
     return officer
 
@@ -129,7 +136,7 @@ async def make_administrator(db: AsyncSession, issuer: str, subject: str, full_n
     lasting = await _lasting(db, officer.id)
     if officer.active and lasting:
         return False
-    officer.active = True
+    officer.active, officer.kept_out_by = True, None
     now, reason = datetime.now(UTC), "khue administrator"
     if lasting:
         audit.record(db, Nobody(), "officer.reactivated", "officer", officer.id, reason=reason)
@@ -168,15 +175,27 @@ async def _other(db: AsyncSession, me: principals.Officer, officer_id: UUID) -> 
 
 
 async def _theirs(db: AsyncSession, me: principals.Officer, officer_id: UUID) -> Officer:
-    """Somebody whose coming and going is for `me` to say: of their unit, and no administrator of anything beyond it."""
+    """Somebody whose coming and going is for `me` to say: they work, and hold each of their roles, where `me` administers."""
     officer = await _other(db, me, officer_id)
     await _check_mine(db, me, officer.department_code, None)
-    now = datetime.now(UTC)
-    query = select(OfficerGrant).join(RoleAct, RoleAct.role_code == OfficerGrant.role_code)
-    administers = query.where(RoleAct.act == MANAGE, OfficerGrant.officer_id == officer.id, queries.live(now))
-    for held in await db.scalars(administers):
+    grants = select(OfficerGrant).where(OfficerGrant.officer_id == officer.id, queries.live(datetime.now(UTC)))
+    for held in (await db.scalars(grants)).all():
         await _check_mine(db, me, held.department_code, held.area_code)
     return officer
+
+
+async def _reach(db: AsyncSession, me: principals.Officer, officer: Officer) -> Reach:
+    """How wide `me`, who administers the officer's unit, does."""
+    if me.may(MANAGE):
+        return Reach.CITY
+    unit = await db.get(Department, officer.department_code) if officer.department_code else None
+    in_area = unit is not None and unit.area_code is not None and me.may(MANAGE, area=unit.area_code)
+    return Reach.AREA if in_area else Reach.UNIT
+
+
+def _kept_out_by(officer: Officer) -> Reach:
+    """It may have been anybody, if it is not known."""
+    return Reach.CITY if officer.kept_out_by is None else Reach(officer.kept_out_by)
 
 
 async def _check_place(db: AsyncSession, me: principals.Officer, department: str | None, area: str | None) -> None:

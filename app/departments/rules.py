@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import IntEnum
 from typing import Any
 
 from msgspec import Struct
@@ -119,6 +120,14 @@ class LastAdministrator(AppError):
         "Hãy cấp quyền quản trị toàn thành phố, không thời hạn, cho một cán bộ khác trước.",
         "First make somebody else administrator of the whole city, without an end.",
     )
+
+
+class Reach(IntEnum):
+    """How wide somebody administers an officer."""
+
+    UNIT = 1
+    AREA = 2
+    CITY = 3
 
 
 class Held(Struct, frozen=True):

@@ -21,7 +21,10 @@ async def read(
     cursor: str | None,
     limit: int,
 ) -> Sequence[AuditEntry]:
-    """The newest first. Raises TrailUnclear, BadCursor."""
+    """The newest first, and one more than `limit` if there is. Each resident whose entries are shown can see that they were.
+
+    Raises TrailUnclear, BadCursor.
+    """
     if account_id is None and officer_id is None:
         raise TrailUnclear
     query = select(AuditEntry)
@@ -31,6 +34,8 @@ async def read(
         query = query.where(AuditEntry.actor_kind == "officer", AuditEntry.actor_id == officer_id)
     found = await db.scalars(pages.after(query, [(AuditEntry.id, UUID)], cursor, descending=True).limit(limit + 1))
     entries = found.all()
-    kind, subject = ("officer", officer_id) if officer_id is not None else ("account", account_id)
-    audit.record(db, me, "trail.read", kind, str(subject), account_id=account_id, reason=reason)
+    if officer_id is not None:
+        audit.record(db, me, "trail.read", "officer", officer_id, reason=reason)
+    for shown in sorted(({one.account_id for one in entries[:limit]} | {account_id}) - {None}, key=str):
+        audit.record(db, me, "trail.read", "account", str(shown), account_id=shown, reason=reason)
     return entries

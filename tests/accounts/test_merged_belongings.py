@@ -17,6 +17,7 @@ from tests.credentials import passkeys
 from tests.credentials.authenticator import Authenticator
 from tests.data_requests.closings import account_of, closed, closing
 from tests.delegations.conftest import CARERS, DELEGATIONS, Town, on_behalf
+from tests.desk.desk import look
 from tests.house.test_persons import DELETED
 from tests.make import EVERYWHERE, Make
 
@@ -62,8 +63,8 @@ async def test_requests_go_along_and_can_still_be_read(two: Two, make: Make) -> 
     seen = await two.eid.get(f"{REQUESTS}/{made['id']}")
     assert (seen["status"], seen["words"], seen["history"][-1]["note"]) == ("acknowledged", WORDS, NOTE)
     await two.eid.call("GET", f"{REQUESTS}/{copy['id']}/export", status=200)
-    done = await dpo.post(f"/v1/officer/data-requests/{made['id']}/completions", {"text": "Đã sửa."})
-    assert done["words"] == WORDS
+    await dpo.post(f"/v1/officer/data-requests/{made['id']}/completions", {"text": "Đã sửa."})
+    assert (await look(dpo, f"/data-requests/{made['id']}"))["request"]["words"] == WORDS
 
 
 async def test_what_both_asked_for_is_asked_once(two: Two, house: House) -> None:

@@ -1,13 +1,17 @@
 """Accounts on their way out."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from app.core.house import House
+from app.core.ids import new_id
 from app.data_requests.rules import CLOSE_JOB
 from sandbox.phone import Resident
 from tests.data_requests.clocks import REQUESTS, age, due, until
+from workers.context import Run, open_context
+from workers.registry import WORKERS
 
 DELETE = {"kind": "delete"}
 
@@ -35,6 +39,20 @@ async def closed(house: House, request_id: str) -> None:
         return await house.database.hot.fetchval(sql, UUID(request_id))
 
     await until(done)
+
+
+async def run_again(house: House, request_id: str) -> None:
+    """The job of this request, taken once more by workers that do not know of each other: two at once, and a late one."""
+    run = Run(new_id(), 1, {"request_id": request_id})
+    async with open_context(house.settings) as context:
+        await asyncio.gather(*(WORKERS[CLOSE_JOB.name](context, run) for _ in range(2)))
+        await WORKERS[CLOSE_JOB.name](context, run)
+
+
+async def taken(house: House, request_id: str) -> None:
+    """As if a worker were at the job, so that it waits no more."""
+    wanted = {"request_id": request_id}
+    await house.database.hot.execute("DELETE FROM outbox WHERE job = $1 AND args @> $2", CLOSE_JOB.name, wanted)
 
 
 async def account_of(citizen: Resident) -> UUID:

@@ -10,8 +10,8 @@ from app.core.ids import new_id
 from app.data_requests.rules import CLOSE_JOB
 from sandbox.phone import Resident
 from tests.consents.purposes import purpose, yes
-from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, until
-from tests.data_requests.closings import DELETE, account_of, closed, closing, refreshed, state_of
+from tests.data_requests.clocks import REQUESTS, TO_HANDLE, age, due, queued, until
+from tests.data_requests.closings import DELETE, account_of, closed, closing, refreshed, run_again, state_of, taken
 from tests.make import EVERYWHERE, Make
 from workers.context import Run, open_context
 from workers.registry import WORKERS
@@ -87,6 +87,19 @@ async def test_an_account_that_somebody_suspended_waits(citizen: Resident, house
         return await house.database.hot.fetchval(sql, CLOSE_JOB.name, {"request_id": made["id"]})
 
     await until(put_off)
+    assert await state_of(house, account) == "suspended"
+
+
+async def test_while_it_waits_one_next_look_is_put_off_however_often_the_job_runs(
+    citizen: Resident, house: House
+) -> None:
+    account = await account_of(citizen)
+    made = await closing(citizen)
+    await house.database.hot.execute("UPDATE account SET state = 'suspended' WHERE id = $1", account)
+    await age(house, made["id"], timedelta(days=8))
+    await taken(house, made["id"])
+    await run_again(house, made["id"])
+    assert await queued(house, CLOSE_JOB.name, request_id=made["id"]) == 1
     assert await state_of(house, account) == "suspended"
 
 

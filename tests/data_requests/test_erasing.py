@@ -19,7 +19,7 @@ from tests.consents.purposes import purpose, yes
 from tests.credentials import passkeys
 from tests.credentials.authenticator import Authenticator
 from tests.data_requests.clocks import REQUESTS, age, due, queued, until
-from tests.data_requests.closings import account_of, closed, closing, state_of
+from tests.data_requests.closings import account_of, closed, closing, run_again, state_of, taken
 from tests.house.test_persons import DELETED
 from tests.make import Make
 from workers.context import Run, open_context
@@ -171,6 +171,17 @@ async def test_an_open_case_is_emptied_when_it_has_ended(
         "SELECT count(*) FROM message m JOIN data_request r USING (account_id) WHERE r.id = $1", UUID(request["id"])
     )
     assert told == 0, "nobody is there to be told"
+
+
+async def test_what_is_left_is_looked_at_again_once_however_often_the_job_runs(
+    make: Make, citizen: Resident, house: House
+) -> None:
+    await make.ticket(citizen, photo_ids=[await make.photo(citizen)])
+    request = await closing(citizen)
+    await age(house, request["id"], timedelta(days=8))
+    await taken(house, request["id"])
+    await run_again(house, request["id"])
+    assert await queued(house, CLOSE_JOB.name, request_id=request["id"]) == 1
 
 
 async def waits(house: House, request_id: str) -> bool:

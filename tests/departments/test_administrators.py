@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from app.core.house import House
@@ -92,11 +93,58 @@ async def test_of_somebody_in_two_units_each_administrator_has_a_part(make: Make
     await of_a_unit.get(path, status=404)
 
 
-async def test_a_unit_does_not_keep_out_who_administers_more_than_it(make: Make, of_a_unit: Officer) -> None:
-    higher = await make.officer_with(("administrator", None, None), unit="SO-XD")
+@pytest.mark.parametrize(
+    "beyond",
+    [("administrator", None, None), ("auditor", None, None), ("handler", "HSDC", None), ("dispatcher", None, "00070")],
+)
+async def test_a_unit_does_not_keep_out_who_has_a_role_beyond_it(
+    make: Make, administrator: Officer, of_a_unit: Officer, beyond: tuple[str, str | None, str | None]
+) -> None:
+    higher = await make.officer_with(("handler", "SO-XD", None), beyond, unit="SO-XD")
+    path = f"{OFFICERS}/{higher.id}"
     for act in ("deactivations", "reactivations"):
-        assert (await of_a_unit.post(f"{OFFICERS}/{higher.id}/{act}", WHY, status=403))["code"] == "not-allowed"
+        assert (await of_a_unit.post(f"{path}/{act}", WHY, status=403))["code"] == "not-allowed"
     await higher.get("/v1/officer/me")
+    await administrator.post(f"{path}/deactivations", WHY)
+    assert (await of_a_unit.post(f"{path}/reactivations", WHY, status=403))["code"] == "not-allowed"
+
+
+async def test_who_was_kept_out_from_higher_up_is_let_in_from_there(make: Make, administrator: Officer) -> None:
+    of_the_area = await make.officer_with(("administrator", None, "00070"), unit="UBND-00070")
+    of_the_unit = await make.officer("UBND-00070", role="administrator")
+    officer = await make.officer_with(("handler", "UBND-00070", None), unit="UBND-00070")
+    path = f"{OFFICERS}/{officer.id}"
+    narrow_first = [of_the_unit, of_the_area, administrator]
+    for rank, who in enumerate(narrow_first):
+        await who.post(f"{path}/deactivations", WHY)
+        for narrower in narrow_first[:rank]:
+            await narrower.post(f"{path}/deactivations", WHY)
+            assert (await narrower.post(f"{path}/reactivations", WHY, status=403))["code"] == "not-allowed"
+        for one in (who, *narrow_first[rank + 1 :]):
+            assert (await one.post(f"{path}/reactivations", WHY))["active"]
+            await who.post(f"{path}/deactivations", WHY)
+
+
+async def test_what_a_unit_said_holds_from_higher_up_once_it_is_said_there(
+    make: Make, administrator: Officer, of_a_unit: Officer, house: House
+) -> None:
+    officer = await make.officer("SO-XD")
+    path = f"{OFFICERS}/{officer.id}"
+    for who in (of_a_unit, administrator, administrator):
+        await who.post(f"{path}/deactivations", WHY)
+    assert (await of_a_unit.post(f"{path}/reactivations", WHY, status=403))["code"] == "not-allowed"
+    assert [one["actor_id"] for one in await entries(house, str(officer.id))] == [of_a_unit.id, administrator.id]
+    assert (await administrator.post(f"{path}/reactivations", WHY))["active"]
+
+
+async def test_if_it_is_not_known_who_kept_an_officer_out_the_city_lets_them_in(
+    make: Make, administrator: Officer, of_a_unit: Officer, house: House
+) -> None:
+    officer = await make.officer("SO-XD")
+    await house.database.hot.execute("UPDATE officer SET active = false WHERE id = $1", officer.id)
+    path = f"{OFFICERS}/{officer.id}/reactivations"
+    assert (await of_a_unit.post(path, WHY, status=403))["code"] == "not-allowed"
+    assert (await administrator.post(path, WHY))["active"]
 
 
 async def test_the_administrator_of_an_area_manages_its_units(make: Make) -> None:

@@ -44,6 +44,32 @@ async def test_reading_the_trail_is_on_it(make: Make, auditor: Officer, house: H
     assert (await look(auditor, f"/trail?account={citizen.id}"))["items"][0]["action"] == "trail.read"
 
 
+async def test_residents_whose_entries_are_on_an_officers_page_see_that_they_were_read(
+    make: Make, auditor: Officer, house: House
+) -> None:
+    first, second, unseen = [await make.citizen() for _ in range(3)]
+    coordinator = await make.officer(EVERYWHERE, role="coordinator")
+    for citizen in (unseen, second, first, first):
+        await look(coordinator, f"/accounts/{citizen.id}")
+    shown = await look(auditor, f"/trail?officer={coordinator.id}&limit=3")
+    assert {one["account_id"] for one in shown["items"]} == {str(first.id), str(second.id)}
+    of_the_officer, *told = await entries(house, auditor)
+    assert (of_the_officer["subject_kind"], of_the_officer["account_id"]) == ("officer", None)
+    assert {(one["account_id"], one["subject_kind"]) for one in told} == {(first.id, "account"), (second.id, "account")}
+    assert len(told) == 2
+    assert {(one["action"], one["reason"]) for one in told} == {("trail.read", REASON)}
+    for citizen, times in ((first, 1), (second, 1), (unseen, 0)):
+        trail = (await look(auditor, f"/trail?account={citizen.id}"))["items"]
+        assert [one["action"] for one in trail].count("trail.read") == times
+
+
+async def test_of_an_officer_and_a_resident_both_are_on_the_trail(make: Make, auditor: Officer, house: House) -> None:
+    citizen, officer = await make.citizen(), await make.officer("SO-XD")
+    await look(auditor, f"/trail?officer={officer.id}&account={citizen.id}")
+    kept = [(one["subject_kind"], one["subject_id"], one["account_id"]) for one in await entries(house, auditor)]
+    assert kept == [("officer", str(officer.id), None), ("account", str(citizen.id), citizen.id)]
+
+
 async def test_whose_trail_has_to_be_said(auditor: Officer, house: House) -> None:
     assert (await look(auditor, "/trail", 422))["code"] == "trail-unclear"
     assert (await look(auditor, "/trail?account=nobody", 400))["code"] == "invalid-input"
