@@ -112,19 +112,34 @@ def heals(state: State, reason: str, method: Method, *, has_eid: bool) -> bool:
     return state == State.SUSPENDED and reason == EID_SUSPENDED and method == Method.EID
 
 
+STATE_WORDS = {
+    State.ACTIVE: Text("đang hoạt động", "active"),
+    State.SUSPENDED: Text("đang tạm ngừng", "suspended"),
+    State.BLOCKED: Text("đã bị khoá", "blocked"),
+    State.RESET_REQUIRED: Text("cần xác thực lại danh tính", "to be secured anew"),
+    State.CLOSING: Text("đang chờ đóng", "closing"),
+    State.CLOSED: Text("đã đóng", "closed"),
+}
+
+
 class StateRefused(AppError):
     status, code = 409, "state-refused"
     title = Text("Không chuyển được trạng thái tài khoản", "The account cannot come into that state")
-    detail = Text("Tài khoản đang “{now}” nên không thể thành “{to}”.", "An account that is {now} cannot become {to}.")
+    detail = Text(
+        "Tài khoản ở trạng thái “{now}” không chuyển sang “{to}” được.", "An account that is {now} cannot become {to}."
+    )
+    words = STATE_WORDS
 
 
 class AccountShut(AppError):
     status, code = 403, "account-shut"
     title = Text("Tài khoản đang không dùng được", "The account cannot be used now")
     detail = Text(
-        "Tài khoản ở trạng thái “{state}”. Đăng nhập bằng định danh điện tử hoặc liên hệ 1022.",
-        "The account is {state}. Sign in with the national eID, or call 1022.",
+        "Tài khoản này {state}. Nếu tài khoản tạm ngừng hoặc cần xác thực lại, hãy đăng nhập bằng định danh điện tử; nếu không,"
+        " hãy gọi 1022.",
+        "The account is {state}. If it is suspended or to be secured anew, sign in with the national eID; else call 1022.",
     )
+    words = STATE_WORDS
 
 
 class NoMergeOffer(AppError):
@@ -140,9 +155,10 @@ class MergeRefused(AppError):
     status, code = 409, "merge-refused"
     title = Text("Không gộp được hai tài khoản", "The two accounts cannot be merged")
     detail = Text(
-        "Cả hai tài khoản phải đang hoạt động; có một tài khoản ở trạng thái “{state}”. Vui lòng liên hệ 1022.",
+        "Cả hai tài khoản phải đang hoạt động; có một tài khoản {state}. Vui lòng gọi 1022.",
         "Both accounts must be active, and one of them is {state}. Please call 1022.",
     )
+    words = STATE_WORDS
 
 
 class BadPhone(AppError):

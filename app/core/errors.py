@@ -4,6 +4,7 @@ An error is declared beside the rule that raises it, as a subclass of AppError; 
 slice, and turns any of them into `application/problem+json`.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -33,6 +34,8 @@ class AppError(Exception):
     code: ClassVar[str]
     title: ClassVar[Text]
     detail: ClassVar[Text | None] = None
+    words: ClassVar[Mapping[Any, Text]] = {}
+    """What codes among the params are called in `detail`; `params` keeps the codes."""
     retry_after_s: ClassVar[int] = 0
     """When trying again makes sense; 0: not by waiting."""
 
@@ -60,10 +63,15 @@ def problem(error: AppError, language: str, request_id: str = "") -> Problem:
         title=error.title.say(language, {}),
         status=error.status,
         code=error.code,
-        detail=error.detail.say(language, error.params) if error.detail else "",
+        detail=error.detail.say(language, _spoken(error, language)) if error.detail else "",
         params=error.params,
         request_id=request_id,
     )
+
+
+def _spoken(error: AppError, language: str) -> dict[str, Any]:
+    words = {str(code): word.say(language, {}) for code, word in error.words.items()}
+    return {name: words.get(str(value), value) for name, value in error.params.items()} if words else error.params
 
 
 def encode(said: Problem) -> bytes:

@@ -47,7 +47,10 @@ class ProofNeeded(AppError):
 class StateForbids(AppError):
     status, code = 403, "state-forbids"
     title = Text("Trạng thái tài khoản không cho phép", "The account's state does not allow this")
-    detail = Text("Tài khoản đang ở trạng thái “{state}”.", "The account is {state}.")
+    detail = Text(
+        "Bạn đã yêu cầu đóng tài khoản nên chỉ còn xem được dữ liệu. Muốn dùng tiếp, hãy huỷ yêu cầu đó.",
+        "You asked for the end of your account, so you can only look. To use it again, cancel that request.",
+    )
 
 
 class NotOnBehalf(AppError):

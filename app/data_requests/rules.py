@@ -123,7 +123,16 @@ class NoSuchRequest(AppError):
 class RequestRefuses(AppError):
     status, code = 409, "data-request-refuses"
     title = Text("Không thực hiện được với yêu cầu này", "The request does not allow this")
-    detail = Text("Yêu cầu đang ở “{now}” nên không thể thành “{to}”.", "A request that is {now} cannot become {to}.")
+    detail = Text(
+        "Yêu cầu ở trạng thái “{now}” không chuyển sang “{to}” được.", "A request that is {now} cannot become {to}."
+    )
+    words = {
+        Status.FILED: Text("đã gửi", "filed"),
+        Status.ACKNOWLEDGED: Text("đã trả lời lần đầu", "acknowledged"),
+        Status.COMPLETED: Text("đã hoàn tất", "completed"),
+        Status.REFUSED: Text("đã bị từ chối", "refused"),
+        Status.CANCELLED: Text("đã rút lại", "cancelled"),
+    }
 
 
 class ByHouse(AppError):

@@ -113,7 +113,15 @@ class NoSuchDelegation(AppError):
 class DelegationOver(AppError):
     status, code = 409, "delegation-over"
     title = Text("Uỷ quyền không còn ở trạng thái đó", "The delegation is no longer there to be changed")
-    detail = Text("Uỷ quyền đang ở trạng thái “{state}”.", "The delegation is {state}.")
+    detail = Text("Uỷ quyền này {state}.", "The delegation is {state}.")
+    words = {
+        State.PENDING: Text("đang chờ trả lời", "pending"),
+        State.ACTIVE: Text("đang có hiệu lực", "active"),
+        State.DECLINED: Text("đã bị từ chối", "declined"),
+        State.LAPSED: Text("đã hết hạn trả lời", "lapsed"),
+        State.REVOKED: Text("đã bị thu hồi", "revoked"),
+        State.ENDED: Text("đã kết thúc", "ended"),
+    }
 
 
 class GuardianshipNotProved(AppError):

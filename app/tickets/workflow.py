@@ -94,8 +94,16 @@ class MoveRefused(AppError):
     status, code = 409, "move-refused"
     title = Text("Không chuyển được trạng thái", "The ticket cannot move there")
     detail = Text(
-        "Phản ánh đang ở “{now}” nên không thể chuyển sang “{to}”.", "A ticket that is {now} cannot become {to}."
+        "Phản ánh ở trạng thái “{now}” không chuyển sang “{to}” được.", "A ticket that is {now} cannot become {to}."
     )
+    words = {
+        Status.FILED: Text("đã gửi", "filed"),
+        Status.ACCEPTED: Text("đã tiếp nhận", "accepted"),
+        Status.IN_PROGRESS: Text("đang xử lý", "in progress"),
+        Status.ANSWERED: Text("đã có kết quả", "answered"),
+        Status.REJECTED: Text("không được tiếp nhận", "rejected"),
+        Status.RATED: Text("đã đánh giá", "rated"),
+    }
 
 
 class ProofMissing(AppError):
