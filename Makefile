@@ -43,7 +43,7 @@ lock: ## Renew the locks from pyproject.toml (needs uv)
 	@.ci/install run
 
 tests/interop/node_modules/.installed: .venv/installed-dev tests/interop/package-lock.json
-	PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel error && touch $@
+	NODE_USE_SYSTEM_CA=1 PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel error && touch $@
 
 .venv/installed-dev: locks/dev.txt
 	@.ci/install dev && touch .venv/installed-run
