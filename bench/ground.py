@@ -91,7 +91,7 @@ class Ground:
         while time.monotonic() < until and started.poll() is None:
             if answers(self.ports[port], path):
                 return
-            time.sleep(0.005)
+            time.sleep(0.005)  # short, because the time until it answers is a figure
         raise RuntimeError(f"{log.stem} did not start. Its log ends:\n{tail(log)}")
 
 

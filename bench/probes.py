@@ -58,7 +58,7 @@ def memory(ground: Ground) -> list[Probe]:
         )
         pids["API"] = stack.enter_context(ground.process("app.main"))
         pids["worker"] = stack.enter_context(ground.process("workers", ready=""))
-        time.sleep(SETTLED_S)
+        time.sleep(SETTLED_S)  # memory at rest: no event tells when a process has settled
         sizes = {name: proc.pss_mb(pid) for name, pid in pids.items()}
     whole = Probe("idle memory of everything", sum(sizes.values()), "MB", 700)
     return [whole, *(Probe(f"· {name}", size, "MB") for name, size in sizes.items())]

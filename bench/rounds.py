@@ -138,7 +138,7 @@ def wait_for_quiet() -> None:
     until = time.monotonic() + QUIET_WAIT_S
     while time.monotonic() < until:
         before = proc.cpu_of_all_s()
-        time.sleep(1)
+        time.sleep(1)  # the second of peace
         if proc.cpu_of_all_s() - before < DISTURBED:
             return
 

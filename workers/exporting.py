@@ -68,7 +68,7 @@ PARTS = (
         Text(
             "các phiên đăng nhập: thiết bị, thời gian, cách đăng nhập", "your sessions: device, time, way of signing in"
         ),
-        lambda of: sessions.export(of.db, of.account_id),
+        lambda of: sessions.export(of.db, of.same),
     ),
     Part(
         "delegations",

@@ -3,7 +3,18 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.rules import State
@@ -92,3 +103,8 @@ class Device(Base):
     name: Mapped[str]
     platform: Mapped[str]
     created_at: Mapped[datetime]
+
+
+def of_person(account_id: UUID) -> ColumnElement[bool]:
+    """The account and those that were merged into it."""
+    return or_(Account.id == account_id, Account.merged_into == account_id)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules
-from app.accounts.models import Account, Device, MergeOffer
+from app.accounts.models import Account, Device, MergeOffer, of_person
 from app.accounts.queries import NoSuchDevice
 from app.accounts.rules import State
 from app.accounts.schemas import NewDevice, Profile
@@ -181,7 +181,7 @@ async def forget_push(db: AsyncSession, device_id: UUID) -> None:
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """Take the person out of a closed account and out of those that were merged into it, and shred their keys: what stays is a
     number that leads to nobody."""
-    merged = select(Account.id).where(or_(Account.id == account_id, Account.merged_into == account_id))
+    merged = select(Account.id).where(of_person(account_id))
     ids = (await db.scalars(merged)).all()
     await db.execute(delete(Device).where(Device.account_id.in_(ids)))
     await db.execute(delete(MergeOffer).where(or_(MergeOffer.account_id.in_(ids), MergeOffer.survivor_id.in_(ids))))

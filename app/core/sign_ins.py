@@ -1,8 +1,10 @@
 """What must be remembered between the begin and the return of a sign-in at an OpenID provider; used once, ten minutes long."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
+from msgspec import Meta
 from sqlalchemy import Integer, LargeBinary, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,8 +12,26 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.db import Base
 from app.core.oidc import Begun, SignInRefused
 from app.core.tokens import hash_secret
+from app.core.wire import In, Out
 
 TTL = timedelta(minutes=10)
+
+
+class BegunOut(Out):
+    """Open `url` in the browser; the provider comes back with `code` and this `state`."""
+
+    url: str
+    state: str
+
+
+class Returned(In):
+    """What the provider gave the browser on the way back."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=2000)]
+    state: Annotated[str, Meta(min_length=1, max_length=200)]
+    iss: Annotated[str, Meta(max_length=500)] = ""
+    """As the provider sent it along with the code (RFC 9207); checked if it is there."""
+    device_name: Annotated[str, Meta(max_length=100)] = ""
 
 
 class SignIn(Base):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Account
+from app.accounts.models import Account, of_person
 from app.accounts.rules import PHONE, Method, parse_phone
 from app.core import outbox, person_keys
 from app.core.crypto import Crypto
@@ -158,7 +158,7 @@ async def forget_old(db: AsyncSession) -> None:
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """Forget what was sent to the phones of a person or asked for by them; to be called while the account still knows its
     phone, and so do those that were merged into it."""
-    mine = or_(Account.id == account_id, Account.merged_into == account_id)
+    mine = of_person(account_id)
     phones, accounts = select(Account.phone_index).where(mine), select(Account.id).where(mine)
     await db.execute(
         delete(PhoneCode).where(or_(PhoneCode.phone_index.in_(phones), PhoneCode.account_id.in_(accounts)))

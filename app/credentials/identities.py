@@ -28,6 +28,7 @@ from app.core.person_keys import Person
 from app.core.principals import Citizen
 from app.core.sessions import TokensOut
 from app.core.settings import Oidc
+from app.core.sign_ins import Returned
 from app.credentials import service
 from app.credentials.models import Passkey
 from app.credentials.rules import (
@@ -40,7 +41,7 @@ from app.credentials.rules import (
     NoPhone,
     NotYourIdentity,
 )
-from app.credentials.schemas import Agreed, ProofReturned, Returned
+from app.credentials.schemas import Agreed, ProofReturned
 
 PROVIDER = "eid"
 

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import profiles
 from app.accounts import service as accounts
-from app.accounts.models import Account
+from app.accounts.models import Account, of_person
 from app.accounts.rules import Method
 from app.core import person_keys, sessions
 from app.core.house import House
@@ -185,7 +185,7 @@ async def forget_old(db: AsyncSession) -> None:
 
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """The account is closed: nobody comes by these any more, nor by those of accounts that were merged into it."""
-    closed = select(Account.id).where(or_(Account.id == account_id, Account.merged_into == account_id))
+    closed = select(Account.id).where(of_person(account_id))
     await db.execute(delete(Passkey).where(Passkey.account_id.in_(closed)))
 
 

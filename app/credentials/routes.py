@@ -17,6 +17,7 @@ from app.core.house import House
 from app.core.idempotency import Once
 from app.core.oidc import OidcClient
 from app.core.sessions import AccessOut, TokensOut
+from app.core.sign_ins import BegunOut, Returned
 from app.credentials import codes, identities, passkeys, proofs
 from app.credentials.rules import FRESH_S
 from app.credentials.schemas import (
@@ -25,7 +26,6 @@ from app.credentials.schemas import (
     BeginEid,
     BeginPasskeyProof,
     BeginProof,
-    BegunOut,
     CodeSentOut,
     CreationOptionsOut,
     NewPasskey,
@@ -38,7 +38,6 @@ from app.credentials.schemas import (
     PhoneProof,
     ProofReturned,
     RequestOptionsOut,
-    Returned,
 )
 
 TheHouse = NamedDependency[House]

@@ -49,21 +49,6 @@ class BeginEid(In):
     level: Annotated[int, Meta(ge=1, le=2)] = 1
 
 
-class BegunOut(Out):
-    """Open `url` in the browser; the provider comes back with `code` and this `state`."""
-
-    url: str
-    state: str
-
-
-class Returned(In):
-    code: Annotated[str, Meta(min_length=1, max_length=2000)]
-    state: Annotated[str, Meta(min_length=1, max_length=200)]
-    iss: Annotated[str, Meta(max_length=500)] = ""
-    """As the provider sent it along with the code (RFC 9207); checked if it is there."""
-    device_name: Name = ""
-
-
 class BeginProof(In):
     """What the challenge of the 401 says: `acr_values` as a level, `max_age` in seconds; 0: prove it anew now."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import rules as accounts
-from app.accounts.models import Account
+from app.accounts.models import Account, of_person
 from app.core import audit, person_keys
 from app.core.crypto import Crypto
 from app.core.guards import NotOnBehalf, Wanted
@@ -131,7 +131,7 @@ async def close(db: AsyncSession, one: Delegation, to: State, who: Principal, re
 
 async def erase(db: AsyncSession, account_id: UUID) -> None:
     """Nobody acts for this account any more, nor it for others; the rows stay, without a phone. May run twice."""
-    own = (Account.id == account_id) | (Account.merged_into == account_id)
+    own = of_person(account_id)
     phones = select(Account.phone_index).where(own, Account.phone_index.is_not(None))
     named = (one == account_id for one in (Delegation.account_id, Delegation.delegate_id, Delegation.granted_by))
     theirs = or_(*list(named), Delegation.invited_index.in_(phones))
@@ -214,9 +214,7 @@ async def take_over(db: AsyncSession, crypto: Crypto, from_id: UUID, to_id: UUID
 async def _left_over(db: AsyncSession, one: Delegation, account_id: UUID, delegate_id: UUID | None) -> bool:
     """Whether an open delegation would be one to oneself, or a second, once it named these."""
     if one.state == State.PENDING:
-        own = (Account.phone_index == one.invited_index) & or_(
-            Account.id == account_id, Account.merged_into == account_id
-        )
+        own = (Account.phone_index == one.invited_index) & of_person(account_id)
         if await db.scalar(select(select(Account.id).where(own).exists())):
             return True
         twin = Delegation.invited_index == one.invited_index

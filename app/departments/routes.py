@@ -14,6 +14,7 @@ from app.core.house import House
 from app.core.oidc import OidcClient
 from app.core.pages import PAGE_MAX, Page
 from app.core.sessions import TokensOut
+from app.core.sign_ins import BegunOut, Returned
 from app.departments import queries, service
 from app.departments.directory import Directory
 from app.departments.models import OldArea
@@ -21,11 +22,9 @@ from app.departments.schemas import (
     AreaNearOut,
     AreaOut,
     AreaSearchOut,
-    BegunOut,
     DepartmentOut,
     OldNameOut,
     Refresh,
-    Returned,
     SpecialDayOut,
 )
 

@@ -56,21 +56,6 @@ class SpecialDayOut(Out):
     name: str
 
 
-class BegunOut(Out):
-    """Open `url` in the browser; the provider comes back with `code` and this `state`."""
-
-    url: str
-    state: str
-
-
-class Returned(In):
-    """What the provider gave the browser on the way back."""
-
-    code: Annotated[str, Meta(min_length=1, max_length=2000)]
-    state: Annotated[str, Meta(min_length=1, max_length=200)]
-    device_name: Annotated[str, Meta(max_length=100)] = ""
-
-
 class Refresh(In):
     refresh_token: Annotated[str, Meta(min_length=10, max_length=200)]
 

@@ -9,10 +9,10 @@ from app.core import audit, principals, sessions, sign_ins
 from app.core.house import House
 from app.core.oidc import Begun, OidcClient
 from app.core.sessions import RefreshRefused, TokensOut
+from app.core.sign_ins import Returned
 from app.departments import queries, rules
 from app.departments.models import Officer
 from app.departments.rules import NotAnOfficer
-from app.departments.schemas import Returned
 
 PROVIDER = "staff"
 
@@ -32,7 +32,7 @@ async def finish(house: House, staff: OidcClient, returned: Returned) -> TokensO
     """
     async with house.database.transaction() as db:
         begun = await sign_ins.recall(db, PROVIDER, returned.state)
-    claims = (await staff.finish(returned.code, begun)).claims
+    claims = (await staff.finish(returned.code, begun, returned.iss)).claims
     rules.check_factors(rules.methods_of(claims.get("amr")))
     async with house.database.transaction() as db:
         officer = await queries.officer_by_subject(db, claims["iss"], claims["sub"])

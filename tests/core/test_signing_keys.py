@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from app.cli.commands import main
 from app.core import settings as settings_module
 from app.core.house import House
+from app.core.porch import Porch
 from app.main.composition import create_app
 from app.main.house import open_house
 from sandbox.phone import moments
@@ -38,8 +39,8 @@ async def two(town: dict[str, str], outside: httpx2.AsyncClient) -> AsyncGenerat
         yield making(first, one, outside), making(second, other, outside)
 
 
-def making(house: House, app: object, outside: httpx2.AsyncClient) -> Make:
-    transport = httpx2.ASGITransport(app)  # type: ignore[arg-type]
+def making(house: House, app: Porch, outside: httpx2.AsyncClient) -> Make:
+    transport = httpx2.ASGITransport(app)
     return Make(house, httpx2.AsyncClient(transport=transport, base_url="http://khue"), outside)
 
 

@@ -42,7 +42,7 @@ async def test_a_scope_opens_its_own_handlers_only(town: Town, make: Make) -> No
 async def test_a_header_with_anything_else_is_refused(citizen: Resident, said: str) -> None:
     header = {"X-On-Behalf-Of": said.encode("latin-1")}
     status = 403 if said else 200  # empty is as good as none
-    answer = await citizen.call("GET", TICKETS, status=status, headers=header)  # type: ignore[arg-type]
+    answer = await citizen.call("GET", TICKETS, status=status, headers=header)  # type: ignore[arg-type]  # bytes: httpx would encode text
     assert not said or answer.json()["code"] == "not-on-behalf"
 
 

@@ -194,3 +194,10 @@ async def test_the_roles_with_their_acts_are_there_for_every_officer(make: Make)
     }
     assert roles["administrator"]["name_vi"] == "Quản trị viên"
     assert "officer.manage" in roles["administrator"]["acts"]
+
+
+async def test_a_return_from_another_provider_is_refused(make: Make, known: str) -> None:
+    officer = make.staff()
+    begun = await officer.post("/v1/public/officer-sign-ins")
+    back = await officer.choose(begun["url"], known) | {"iss": "https://elsewhere.example"}
+    assert (await officer.post("/v1/public/officer-sessions", back, status=400))["code"] == "sign-in-refused"
